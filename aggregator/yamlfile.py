@@ -1,0 +1,130 @@
+"""YAML with places: reads a file into plain values that remember the line they stand on.
+
+Scalars stay text here (`no` is "no", `12:30` is "12:30"): whoever reads a key knows its type, YAML 1.1 does not.
+The only door of yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from aggregator.errors import ConfigError, Fault
+
+_NULL = "tag:yaml.org,2002:null"
+_MAX_DEPTH = 20  # ours needs 5; a document of 10 000 brackets must not reach the recursion limit
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A text, or None for null."""
+
+    value: str | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list."""
+
+    items: tuple[Node, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Key/value pairs in the file's order; `lines` holds each key's own line."""
+
+    items: dict[str, Node]
+    lines: dict[str, int]
+    line: int
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def read(path: Path) -> Node:
+    """The document in `path`.
+
+    Raises ConfigError where the file can't be read, is no YAML or has a key twice.
+    """
+    name = str(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError((Fault(name, 1, "", "no such file"),)) from None
+    except OSError as error:
+        raise ConfigError((Fault(name, 1, "", (error.strerror or "can't be read").lower()),)) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError((Fault(name, line, "", "is not UTF-8 text"),)) from None
+    return parse(text, name)
+
+
+def parse(text: str, name: str = "<text>") -> Node:
+    """The document in `text`; `name` is what faults call it. Raises ConfigError."""
+    faults: list[Fault] = []
+    try:
+        root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = " ".join(filter(None, (error.context, error.problem))) or "not YAML"
+        raise ConfigError((Fault(name, mark.line + 1 if mark else 1, "", f"not YAML: {problem}"),)) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        line = text[: getattr(error, "position", 0) or 0].count("\n") + 1
+        what = getattr(error, "reason", None) or "nested too deeply"
+        raise ConfigError((Fault(name, line, "", f"not YAML: {what}"),)) from None
+    if root is None:
+        return Mapping({}, {}, 1)
+    node = _node(root, name, faults, 0)
+    if faults:
+        raise ConfigError(tuple(faults))
+    return node
+
+
+def _node(node: yaml.Node, name: str, faults: list[Fault], depth: int) -> Node:
+    line = node.start_mark.line + 1
+    if depth > _MAX_DEPTH:
+        raise ConfigError((Fault(name, line, "", "nested too deeply"),))
+    if isinstance(node, yaml.ScalarNode):
+        return Scalar(None if node.tag == _NULL else node.value, line)
+    if isinstance(node, yaml.SequenceNode):
+        return Sequence(tuple(_node(item, name, faults, depth + 1) for item in node.value), line)
+    items: dict[str, Node] = {}
+    lines: dict[str, int] = {}
+    for key, value in node.value:
+        key_line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            faults.append(Fault(name, key_line, "", "a key must be a plain word"))
+            continue
+        if key.value in items:
+            faults.append(Fault(name, key_line, key.value, f"stands here twice, first in line {lines[key.value]}"))
+            continue
+        items[key.value] = _node(value, name, faults, depth + 1)
+        lines[key.value] = key_line
+    return Mapping(items, lines, line)
+
+
+def plain(node: Node) -> object:
+    """The node as str, None, list and dict, for data files of our own."""
+    match node:
+        case Scalar(value):
+            return value
+        case Sequence(items):
+            return [plain(item) for item in items]
+        case Mapping(mapping):
+            return {key: plain(value) for key, value in mapping.items()}
+
+
+def rows(path: Path) -> Iterator[dict[str, object]]:
+    """A data file that is a list of mappings, row by row."""
+    data = plain(read(path))
+    if not isinstance(data, list):
+        raise ConfigError((Fault(str(path), 1, "", "must be a list"),))
+    for row in data:
+        if not isinstance(row, dict):
+            raise ConfigError((Fault(str(path), 1, "", "must be a list of mappings"),))
+        yield row
