@@ -153,7 +153,7 @@ class Article:
     updated: datetime | None
     source: Source | None
     credits: tuple[str, ...]  # addresses named as where the text is from
-    fingerprint: tuple[int, ...]
+    fingerprint: tuple[int, ...] = ()  # see dedupe.fingerprint
 
     @property
     def removed_text(self) -> str:
@@ -203,5 +203,5 @@ class Story:
     feed_url: str
     feed_title: str
     feed_home: str | None
-    feed_updated: datetime
+    feed_guid: str | None  # the source feed's own id, where it has one
     copies: tuple[Copy, ...] = ()

@@ -1,0 +1,319 @@
+"""Aggregator: alone knows the order of the stages.
+
+    due ─▶ fetch ─▶ digest (parse, clean, fingerprint) ─▶ commit (save, match, place) ─▶ publish
+           network   the engine: here or in workers        one writer, one transaction a batch
+
+A poll's whole effect is committed at once: an ETag is never stored without the entries that came with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import hashlib
+import importlib.metadata
+import random
+import sqlite3
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self, TypeVar
+
+from aggregator import schedule
+from aggregator.config import Config
+from aggregator.digest import Job
+from aggregator.engine import Engine, Workers
+from aggregator.errors import FetchError, ParseError
+from aggregator.fetch import Client, Guard
+from aggregator.model import Request, Response, Subscription
+from aggregator.schedule import Signals
+from aggregator.site import Site
+from aggregator.store import Due, Outcome, Read, Store, open_writer
+from aggregator.stories import Editor
+
+T = TypeVar("T")
+
+BATCH = 50  # polls in one transaction
+_AFTER_FAULT = 10.0  # seconds a poll that could not be committed waits before it is due again
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one poll did, for people."""
+
+    feed: str
+    url: str
+    status: int | None
+    new: int = 0
+    changed: int = 0
+    copies: int = 0
+    error: str | None = None
+    unreachable: bool = False
+    articles: tuple[int, ...] = ()  # the new ones
+
+    @property
+    def not_modified(self) -> bool:
+        """Whether there was nothing new to read."""
+        return self.error is None and self.status == 304
+
+
+class Aggregator:
+    """Polls, stores and publishes; use it as an async context manager.
+
+    `engine` is where documents are digested, `clock` gives the time. Raises StoreError where the database can't be had.
+    """
+
+    def __init__(
+        self, config: Config, engine: Engine | None = None, clock: Callable[[], datetime] | None = None
+    ) -> None:
+        self.config = config
+        self.engine = engine or Workers()
+        self.clock = clock or (lambda: datetime.now(UTC))
+        self.site = Site(config.output.directory)
+        self.dirty = True  # whether something may have to be published
+        self.faults: list[str] = []  # what the writer could not do, since last asked
+        self._busy: set[int] = set()
+        self._dice = random.Random()  # noqa: S311 - jitter is no secret
+
+    async def __aenter__(self) -> Self:
+        self._writer = ThreadPoolExecutor(1, "writer")  # SQLite's one writer; commits must not hold the loop up
+        self._stack = contextlib.AsyncExitStack()
+        try:
+            self._stack.callback(self._writer.shutdown)
+            opened = open_writer(self.config.database)
+            connection = await self._write(opened.__enter__)
+            self._stack.push_async_callback(self._write, lambda: opened.__exit__(None, None, None))
+            self.store = Store(connection)
+            await self._write(self._sync)
+            await self._stack.enter_async_context(self.engine)
+            self.client = await self._stack.enter_async_context(_client(self.config))
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        self._outcomes: asyncio.Queue[tuple[Outcome, asyncio.Future[Poll], bool]] = asyncio.Queue(BATCH * 4)
+        self._committer = asyncio.create_task(self._commit_forever())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._committer.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._committer
+        await self._stack.aclose()
+
+    async def reconfigure(self, config: Config) -> None:
+        """Puts another configuration in force; its database must be the same. Polls under way end as they began."""
+        client = await self._stack.enter_async_context(_client(config)) if config.fetch != self.config.fetch else None
+        self.config = config
+        self.client = client or self.client
+        self.dirty = True
+        await self._write(self._sync)
+
+    async def due(self, force: bool = False, only: Collection[str] | None = None) -> list[Due]:
+        """The feeds to poll now and not being polled already; `force`: all active ones; `only`: configured URLs."""
+        now = None if force else self.clock()
+        found = await self._write(self.store.feeds.due, now, only)
+        return [due for due in found if due.feed not in self._busy]
+
+    def claim(self, dues: Collection[Due]) -> None:
+        """Marks feeds as being polled, so that the next look at what is due leaves them out."""
+        self._busy.update(due.feed for due in dues)
+
+    async def poll(self, dues: Collection[Due], heard: Callable[[Poll], None] | None = None) -> list[Poll]:
+        """Polls these feeds, side by side; `heard` is called after each one's commit. Never raises for a feed.
+
+        Where no feed of several can be reached at all, the network is down: nobody's fault, and all are tried soon.
+        """
+        self.claim(dues)
+        reached = asyncio.Event()
+        tasks = {asyncio.create_task(self._fetch_and_digest(due)): due for due in dues}
+        held: list[tuple[Due, Outcome]] = []
+        results: list[asyncio.Future[Poll]] = []
+
+        async def commit(outcome: Outcome, unreachable: bool) -> None:
+            future: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
+            if heard is not None:
+                future.add_done_callback(lambda done: None if done.cancelled() else heard(done.result()))
+            results.append(future)
+            await self._outcomes.put((outcome, future, unreachable))
+
+        try:
+            for next_done in asyncio.as_completed(tasks):
+                outcome, unreachable = await next_done
+                if unreachable and not reached.is_set():
+                    held.append((outcome.due, outcome))
+                    continue
+                reached.set()
+                for _, waiting in held:
+                    await commit(waiting, True)
+                held.clear()
+                await commit(outcome, unreachable)
+            down = len(held) > 1
+            for due, outcome in held:
+                await commit(self._excused(due, outcome) if down else outcome, True)
+            polls = await asyncio.gather(*results)
+            # Which article leads is settled only when all have come: an origin may be polled after its copy.
+            copies = await self.read(lambda read: [read.copies_among(poll.articles) for poll in polls])
+            return [dataclasses.replace(poll, copies=number) for poll, number in zip(polls, copies, strict=True)]
+        finally:
+            for task in tasks:
+                task.cancel()
+            self._busy.difference_update(due.feed for due in dues)
+
+    async def publish(self) -> int:
+        """Brings the published documents up to date; gives how many changed. `site.faults` says what went wrong."""
+        self.dirty = False
+        return await self._write(self.site.publish, self.store, self.config, self.clock())
+
+    async def read(self, question: Callable[[Read], T]) -> T:
+        """An answer from the database, through the writer's connection."""
+        return await self._write(lambda: question(Read(self.store.connection)))
+
+    async def _fetch_and_digest(self, due: Due) -> tuple[Outcome, bool]:
+        """One poll up to its commit, and whether the server was out of reach."""
+        subscription = self._of(due)
+        fetch = self.config.fetch
+        request = Request(
+            due.url, due.etag, due.last_modified, subscription.headers, fetch.timeout.total_seconds(), fetch.max_body
+        )
+        async with self.client.slot(due.url):
+            response = await self.client.get(request)
+            now = self.clock()
+            if isinstance(response, FetchError):
+                return self._failed(due, response, now), response.unreachable
+            outcome = Outcome(
+                due=due,
+                at=now,
+                next_poll=now,
+                status=response.status,
+                etag=response.header("etag"),
+                last_modified=response.header("last-modified"),
+                bytes=len(response.body),
+                seconds=response.seconds,
+            )
+            signals = Signals(fresh_for=schedule.fresh_for(response, now), ttl=due.ttl)
+            mark = _mark(response, subscription)
+            if response.status == 304 or mark == due.body_hash:
+                return self._scheduled(outcome, signals), False
+            known = await self._write(self.store.feeds.known_hashes, due.feed)
+            digest = await self.engine.run(Job(response, subscription, known))
+        if isinstance(digest, ParseError):
+            failed = self._failed(due, FetchError(str(digest), response.status), now)
+            return dataclasses.replace(failed, bytes=len(response.body), seconds=response.seconds), False
+        outcome = dataclasses.replace(
+            outcome, feed=digest.feed, items=digest.items, guids=digest.guids, flaws=digest.flaws, body_hash=mark
+        )
+        return self._scheduled(outcome, dataclasses.replace(signals, ttl=digest.feed.ttl)), False
+
+    def _failed(self, due: Due, error: FetchError, now: datetime) -> Outcome:
+        outcome = Outcome(due, now, now, error.status, str(error), gone=error.status == 410)
+        wait = None if error.retry_after is None else timedelta(seconds=error.retry_after)
+        return self._scheduled(outcome, Signals(failures=due.failures + 1, retry_after=wait))
+
+    def _excused(self, due: Due, outcome: Outcome) -> Outcome:
+        return self._scheduled(dataclasses.replace(outcome, excused=True), Signals(network_down=True))
+
+    def _scheduled(self, outcome: Outcome, signals: Signals) -> Outcome:
+        subscription = self._of(outcome.due)
+        after = schedule.next_poll(subscription, signals, outcome.at, self._dice.random())
+        return dataclasses.replace(outcome, next_poll=after)
+
+    def _of(self, due: Due) -> Subscription:
+        """What feeds.yaml says of a feed; it may have been taken out while the poll was under way."""
+        return self._subscriptions.get(due.configured_url) or Subscription(due.configured_url)
+
+    async def _commit_forever(self) -> None:
+        while True:
+            batch = [await self._outcomes.get()]
+            while len(batch) < BATCH and not self._outcomes.empty():
+                batch.append(self._outcomes.get_nowait())
+            try:
+                polls = await self._write(self._commit, [(outcome, unreachable) for outcome, _, unreachable in batch])
+            except sqlite3.Error as error:
+                # Nothing of the batch is stored, its validators neither: all of it is fetched again when this is over.
+                self.faults.append(f"can't write {self.config.database}: {error}; trying again in {_AFTER_FAULT:g} s")
+                await asyncio.sleep(_AFTER_FAULT)
+                polls = [Poll(o.due.title, o.due.url, o.status, error=f"not stored: {error}") for o, _, _ in batch]
+            for (_, future, _), poll in zip(batch, polls, strict=True):
+                if not future.done():
+                    future.set_result(poll)
+
+    def _commit(self, outcomes: list[tuple[Outcome, bool]]) -> list[Poll]:
+        """A batch of polls in one transaction. One that can't be stored is a recorded failure beside its neighbours."""
+        polls = []
+        execute = self.store.connection.execute
+        with self.store.transaction():
+            for outcome, unreachable in outcomes:
+                execute("SAVEPOINT poll")
+                try:
+                    poll = self._commit_one(outcome)
+                except (sqlite3.IntegrityError, sqlite3.DataError, ValueError, OverflowError) as error:
+                    execute("ROLLBACK TO poll")
+                    failed = self._failed(
+                        outcome.due, FetchError(f"could not be stored: {error}", outcome.status), outcome.at
+                    )
+                    poll = self._commit_one(failed)
+                execute("RELEASE poll")
+                polls.append(dataclasses.replace(poll, unreachable=unreachable))
+        if any(poll.new or poll.changed for poll in polls):
+            self.dirty = True
+        return polls
+
+    def _commit_one(self, outcome: Outcome) -> Poll:
+        feed, now = outcome.due.feed, outcome.at
+        editor = Editor(self.store, self.config.dedupe, self._by_id)
+        counts = {"new": 0, "changed": 0, "same": 0}
+        articles = []
+        for item in outcome.items:
+            saved = self.store.articles.save(feed, item, outcome.guids, now)
+            counts[saved.change] += 1
+            if saved.change == "new":
+                articles.append(saved.article)
+            editor.place(saved, now)
+        title = self.store.feeds.record(outcome, counts["new"], counts["changed"])
+        return Poll(
+            feed=title,
+            url=outcome.due.url,
+            status=outcome.status,
+            new=counts["new"],
+            changed=counts["changed"],
+            copies=Read(self.store.connection).copies_among(articles),
+            error=outcome.error,
+            articles=tuple(articles),
+        )
+
+    def _sync(self) -> None:
+        self._subscriptions: dict[str, Subscription] = {s.url: s for s in self.config.feeds}
+        with self.store.transaction():
+            self.store.feeds.sync(self.config.feeds, self.clock())
+        rows = Read(self.store.connection).feeds()
+        self._by_id = {
+            row["id"]: self._subscriptions[row["configured_url"]]
+            for row in rows
+            if row["configured_url"] in self._subscriptions
+        }
+
+    async def _write(self, function: Callable[..., T], *args: object) -> T:
+        """Runs something in the writer's thread, where alone the database is touched."""
+        return await asyncio.get_running_loop().run_in_executor(self._writer, lambda: function(*args))
+
+
+def _client(config: Config) -> Client:
+    fetch = config.fetch
+    agent, guard = user_agent(fetch.contact), Guard(fetch.allow_private)
+    return Client(agent, guard, fetch.concurrency, fetch.per_host, fetch.proxy)
+
+
+def user_agent(contact: str | None) -> str:
+    """What we call ourselves to servers."""
+    return f"aggregator/{importlib.metadata.version('aggregator')}" + (f" (+{contact})" if contact else "")
+
+
+def _mark(response: Response, subscription: Subscription) -> bytes:
+    """Of a body and all that decides what becomes of it: the same mark needs no second look."""
+    wishes = repr((subscription.remove, subscription.include, subscription.exclude))
+    return hashlib.blake2b(wishes.encode() + b"\x1f" + response.body, digest_size=16).digest()

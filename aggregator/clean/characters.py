@@ -1,0 +1,26 @@
+"""Characters that may stand in a text, and texts made to stand on one line."""
+
+from __future__ import annotations
+
+import re
+
+# What XML 1.0 §2.2 forbids, and the C1 controls, which nobody means: most are windows-1252 read as Latin-1.
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff\x80-\x9f]")
+_CP1252 = {
+    code: bytes([code]).decode("cp1252") for code in range(0x80, 0xA0) if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
+}
+# Overrides can make a line read as something else (Trojan Source); marks and isolates stay, RTL text needs them.
+_OVERRIDES = re.compile("[\u202a-\u202e\ufeff\u200b]")
+
+
+def legal(text: str) -> str:
+    """The text without characters that XML or a terminal could trip over; misread windows-1252 is repaired."""
+    if _ILLEGAL.search(text) is None:
+        return text
+    return _ILLEGAL.sub(lambda match: _CP1252.get(ord(match[0]), ""), text)
+
+
+def line(text: str, longest: int = 1000) -> str:
+    """The text on one line: white space collapsed, no controls or direction overrides, cut at `longest` characters."""
+    text = " ".join(_OVERRIDES.sub("", legal(text)).split())
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"

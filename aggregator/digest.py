@@ -1,0 +1,99 @@
+"""One document's way through the pure stages: parse -> filter -> clean -> fingerprint.
+
+The one function that runs in worker processes, and on a cluster: it takes a picklable job and returns a picklable value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+
+from aggregator import clean, dedupe
+from aggregator.clean import select
+from aggregator.errors import ParseError
+from aggregator.filters import passes
+from aggregator.model import Article, Entry, Feed, Response, Subscription
+from aggregator.parse import parse
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A response to digest, with what the operator asked for that feed and what is known already."""
+
+    response: Response
+    subscription: Subscription
+    known: frozenset[bytes] = frozenset()  # entry hashes that are stored as they are
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A new or changed entry, cleaned; `entry` is kept so that cleaning can be done again with other rules."""
+
+    entry: Entry
+    article: Article
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What a document holds: the feed without its entries, and the items not known yet."""
+
+    feed: Feed
+    items: tuple[Item, ...]
+    guids: frozenset[str]  # of all entries in the document
+    filtered: int = 0  # left out by include and exclude
+    flaws: tuple[str, ...] = ()
+
+
+def digest(job: Job) -> Digest | ParseError:
+    """Runs the pure stages over one response. A document that is no feed is a value, too."""
+    try:
+        feed = parse(job.response)
+    except ParseError as error:
+        return ParseError(_with_hint(str(error), job.response))
+    site = site_of(feed, job.subscription)
+    items, flaws, filtered = [], list(feed.flaws), 0
+    for number, entry in enumerate(feed.entries):
+        mark = entry_hash(entry, job.subscription)
+        if mark in job.known:
+            continue
+        try:
+            article = digest_entry(entry, site)
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one entry must not cost its neighbours
+            flaws.append(f"entry {number + 1} could not be cleaned: {type(error).__name__}: {error}"[:300])
+            continue
+        if passes(f"{article.title}\n{article.content_text}", job.subscription.include, job.subscription.exclude):
+            items.append(Item(entry, article, mark))
+        else:
+            filtered += 1
+    guids = frozenset(entry.guid for entry in feed.entries)
+    bare = dataclasses.replace(feed, entries=())
+    return Digest(bare, tuple(items), guids, filtered, tuple(flaws))
+
+
+def digest_entry(entry: Entry, site: clean.Site) -> Article:
+    """One entry, cleaned and fingerprinted."""
+    article = clean.clean(entry, site)
+    return dataclasses.replace(article, fingerprint=dedupe.hashes(article.content_text))
+
+
+def site_of(feed: Feed, subscription: Subscription) -> clean.Site:
+    """What cleaning needs to know of a feed."""
+    return clean.Site(feed.url, feed.home_page_url, feed.language, subscription.remove)
+
+
+def entry_hash(entry: Entry, subscription: Subscription) -> bytes:
+    """Changes when the entry, the cleaning rules or the operator's wishes for the feed change."""
+    made_of = (clean.VERSION, subscription.remove, subscription.include, subscription.exclude, entry)
+    return hashlib.blake2b(repr(made_of).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _with_hint(message: str, response: Response) -> str:
+    """For a web page: the feeds that it names, since one of them is meant."""
+    if "<link" not in (text := response.body[:500_000].decode("utf-8", "replace")).lower():
+        return message
+    found = select.feed_links(text, response.url)
+    if not found:
+        return message
+    return f"{message}; it names {', '.join(link.url for link in found[:3])}"

@@ -1,0 +1,94 @@
+"""Where the pure work of a poll runs: here, or in worker processes. The same function, the same result.
+
+A worker that hangs or grows beyond its limits on a hostile document is killed and replaced; that feed's poll is a
+recorded failure, and its neighbours never notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from concurrent.futures import TimeoutError as FutureTimeout
+from types import TracebackType
+from typing import Protocol, Self
+
+import pebble
+
+from aggregator.digest import Digest, Job, digest
+from aggregator.errors import ParseError
+
+TIME_LIMIT = 20.0  # seconds of one document
+MEMORY_LIMIT = 2 * 2**30  # bytes of address space of one worker
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
+
+
+class Engine(Protocol):
+    """An async context manager that digests jobs. Never raises for what a document does."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    async def run(self, job: Job) -> Digest | ParseError: ...
+
+
+class Here:
+    """Digests in this process, one job after the other: for tests and for a single feed."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    async def run(self, job: Job) -> Digest | ParseError:
+        """Digests at once."""
+        return digest(job)
+
+
+class Workers:
+    """Digests in `count` processes, started when the first job comes: a pass of nothing but 304 starts none."""
+
+    def __init__(self, count: int | None = None, time_limit: float = TIME_LIMIT) -> None:
+        self.count = count or max(1, min(4, multiprocessing.cpu_count()))
+        self.time_limit = time_limit
+        self._pool: pebble.ProcessPool | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            await asyncio.to_thread(self._pool.join)
+
+    async def run(self, job: Job) -> Digest | ParseError:
+        """Digests in a worker."""
+        if self._pool is None:
+            # Not "fork": pebble replaces workers from a thread, and a fork of a threaded process can deadlock.
+            context = multiprocessing.get_context("spawn")
+            self._pool = pebble.ProcessPool(max_workers=self.count, initializer=_limit_memory, context=context)
+        future = self._pool.schedule(digest, args=(job,), timeout=self.time_limit)
+        try:
+            return await asyncio.wrap_future(future)
+        except (TimeoutError, FutureTimeout):
+            return ParseError(f"the document could not be read within {self.time_limit:g} s")
+        except MemoryError:
+            return ParseError(f"reading the document took more than {MEMORY_LIMIT // 2**20} MiB")
+        except pebble.ProcessExpired as error:
+            return ParseError(f"reading the document ended the worker process (exit code {error.exitcode})")
+
+
+def _limit_memory() -> None:
+    if resource is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))

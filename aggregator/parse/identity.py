@@ -1,0 +1,46 @@
+"""Which entries of one document are the same entry: nothing lost, nothing doubled.
+
+An id is what the feed says it is. Where it says none, the link is taken, else title and date, else the text. Feeds
+that give one id to different entries keep all of them: the id of the later ones gets their link or title added.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable
+
+from aggregator.model import Entry
+
+LONGEST = 2000  # characters; an id beyond this is replaced by its digest
+
+
+def digest(*parts: str) -> str:
+    """A short stable name for some texts, the same in every process."""
+    return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+def guid(explicit: str | None, entry: Entry) -> str:
+    """The id of an entry; `explicit` is what the document gives as one."""
+    if explicit and explicit.strip():
+        text = explicit.strip()
+        return text if len(text) <= LONGEST else f"sha:{digest(text)}"
+    if entry.url and len(entry.url) <= LONGEST:
+        return entry.url
+    date = entry.published.isoformat() if entry.published else ""
+    if entry.title.value and date:
+        return f"sha:{digest(entry.title.value, date)}"
+    return f"sha:{digest(entry.title.value, entry.content.value or entry.summary.value)}"
+
+
+def unique(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The entries with an id each of their own; true repetitions are dropped, the first stays."""
+    seen: dict[str, Entry] = {}
+    for entry in entries:
+        first = seen.get(entry.guid)
+        if first is None:
+            seen[entry.guid] = entry
+        elif (first.url, first.title.value) != (entry.url, entry.title.value):
+            other = f"{entry.guid[:LONGEST]}#{digest(entry.url or '', entry.title.value)}"
+            seen.setdefault(other, dataclasses.replace(entry, guid=other))
+    return tuple(seen.values())

@@ -1,0 +1,133 @@
+"""The articles: stored as new, or as a revision of the one they were. All inside the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Literal
+
+from aggregator import clean
+from aggregator.digest import Item
+from aggregator.model import Article
+from aggregator.store.hashes import text_hash
+from aggregator.store.times import to_text
+
+POSTINGS = 24  # articles one hash is kept for: a hash that common is boilerplate and needs no more
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of an item."""
+
+    article: int
+    change: Literal["new", "changed", "same"]
+
+
+class Articles:
+    """The tables articles, _sources and _fingerprints."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def save(self, feed: int, item: Item, guids: Collection[str], now: datetime) -> Saved:
+        """Stores an item as a new article, or as a revision of the one it was. `guids` are all ids in its document."""
+        article = item.article
+        row = self._stored(feed, article, guids)
+        hash_of_text = text_hash(article.content_text)
+        if row is None:
+            published, updated = _dates(article, now)
+            cursor = self.connection.execute(
+                "INSERT INTO articles (feed_id, guid, url, title, author, summary, content_html, content_text, removed_text, "
+                "categories, enclosures, language, word_count, similarity, published_at, updated_at, first_seen_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1.0, ?, ?, ?)",
+                (feed, article.guid, *_content(article), published, updated, to_text(now)),
+            )
+            number = int(cursor.lastrowid or 0)
+            self._source(number, item, hash_of_text)
+            self._fingerprint(number, article.fingerprint)
+            return Saved(number, "new")
+        number = row["id"]
+        changed = (row["text_hash"], row["title"]) != (hash_of_text, article.title)
+        values = _content(article)
+        names = ("url", "title", "author", "summary", "content_html", "content_text", "removed_text", "categories",
+                 "enclosures", "language", "word_count")  # fmt: skip
+        different = [(name, value) for name, value in zip(names, values, strict=True) if row[name] != value]
+        if changed:
+            said = article.updated if article.updated and article.updated <= now else now
+            different.append(("updated_at", max(to_text(said), row["updated_at"])))
+        if different:
+            self.connection.execute(
+                f"UPDATE articles SET {', '.join(f'{name} = ?' for name, _ in different)} WHERE id = ?",
+                (*(value for _, value in different), number),
+            )
+        self._source(number, item, hash_of_text)
+        if changed:
+            self.connection.execute("DELETE FROM _fingerprints WHERE article_id = ?", (number,))
+            self._fingerprint(number, article.fingerprint)
+        return Saved(number, "changed" if changed else "same")
+
+    def _stored(self, feed: int, article: Article, guids: Collection[str]) -> sqlite3.Row | None:
+        query = "SELECT articles.*, text_hash FROM articles JOIN _sources ON article_id = id WHERE feed_id = ? AND "
+        row: sqlite3.Row | None = self.connection.execute(query + "guid = ?", (feed, article.guid)).fetchone()
+        if row is not None:
+            return row
+        # Some feeds give an entry another id at every fetch: then the id we know is gone from the document, and the
+        # article with the same address and the same title or text is this one.
+        rows = self.connection.execute(
+            query + "url = ? AND (title = ? OR content_text = ?) LIMIT 3",
+            (feed, article.url, article.title, article.content_text),
+        ).fetchall()
+        rows = [row for row in rows if row["guid"] not in guids]
+        return rows[0] if len(rows) == 1 else None
+
+    def _source(self, article: int, item: Item, hash_of_text: bytes) -> None:
+        entry = zlib.compress(
+            json.dumps(asdict(item.entry), ensure_ascii=False, default=str).encode("utf-8", "replace"), 6
+        )
+        self.connection.execute(
+            "INSERT OR REPLACE INTO _sources (article_id, hash, text_hash, entry, removed, credits, rules) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                article,
+                item.hash,
+                hash_of_text,
+                entry,
+                json.dumps([asdict(removal) for removal in item.article.removed], ensure_ascii=False),
+                json.dumps(item.article.credits, ensure_ascii=False),
+                clean.VERSION,
+            ),
+        )
+
+    def _fingerprint(self, article: int, hashes: Sequence[int]) -> None:
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO _fingerprints (hash, article_id) SELECT ?1, ?2 "
+            "WHERE (SELECT count(*) FROM (SELECT 1 FROM _fingerprints WHERE hash = ?1 LIMIT ?3)) < ?3",
+            ((value, article, POSTINGS) for value in hashes),
+        )
+
+
+def _content(article: Article) -> tuple[str | int | None, ...]:
+    return (
+        article.url,
+        article.title,
+        article.author,
+        article.summary,
+        article.content_html,
+        article.content_text,
+        article.removed_text,
+        json.dumps(article.categories, ensure_ascii=False),
+        json.dumps([asdict(enclosure) for enclosure in article.enclosures], ensure_ascii=False),
+        article.language,
+        article.word_count,
+    )
+
+
+def _dates(article: Article, now: datetime) -> tuple[str, str]:
+    """published_at and updated_at: the feed's own, but nothing is published in the future."""
+    published = min(article.published or article.updated or now, now)
+    updated = min(article.updated or published, now)
+    return to_text(published), to_text(max(published, updated))

@@ -1,0 +1,172 @@
+"""What is published and shown: read-only queries over the promised tables and views."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aggregator.filters import passes
+from aggregator.model import Copy, Enclosure, Story
+from aggregator.store.times import from_text
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which stories an output shows: those with an article from one of `feeds` whose lead passes the patterns."""
+
+    feeds: frozenset[int] | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def matches(self, title: str, text: str) -> bool:
+        """Whether a lead passes the patterns, which are searched in title and text."""
+        return passes(f"{title}\n{text}", self.include, self.exclude)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Queries on one connection."""
+
+    connection: sqlite3.Connection
+
+    def stories(self, most: int, choice: Choice | None = None) -> list[Story]:
+        """The newest stories of a choice."""
+        where, values = "", []
+        if choice is not None:
+            self.connection.create_function("chosen", 2, choice.matches, deterministic=True)
+            where = "WHERE chosen(lead.title, lead.content_text)"
+            if choice.feeds is not None:
+                where += (
+                    " AND EXISTS (SELECT 1 FROM articles AS a WHERE a.story_id = stories.id "
+                    "AND a.feed_id IN (SELECT value FROM json_each(?)))"
+                )
+                values.append(json.dumps(sorted(choice.feeds)))
+        rows = self.connection.execute(
+            "SELECT stories.*, lead.author, lead.summary, lead.content_html, lead.categories, lead.enclosures, "
+            "lead.language, feeds.url AS feed_url, feeds.title AS feed_title, feeds.home_page_url AS feed_home, "
+            "_feed_state.guid AS feed_guid FROM stories JOIN articles AS lead ON lead.id = stories.lead_article_id "
+            "JOIN feeds ON feeds.id = lead.feed_id LEFT JOIN _feed_state ON _feed_state.feed_id = feeds.id "
+            f"{where} ORDER BY stories.published_at DESC, stories.id DESC LIMIT ?",
+            (*values, most),
+        ).fetchall()
+        copies = self._copies([row["id"] for row in rows if row["copies"] > 1])
+        return [
+            Story(
+                id=row["id"],
+                uid=row["uid"],
+                title=row["title"],
+                url=row["url"],
+                published=from_text(row["published_at"]),
+                updated=from_text(row["updated_at"]),
+                author=row["author"],
+                summary=row["summary"],
+                content_html=row["content_html"],
+                categories=tuple(json.loads(row["categories"])),
+                enclosures=tuple(Enclosure(**enclosure) for enclosure in json.loads(row["enclosures"])),
+                language=row["language"],
+                feed_url=row["feed_url"],
+                feed_title=row["feed_title"],
+                feed_home=row["feed_home"],
+                feed_guid=row["feed_guid"],
+                copies=tuple(copies[row["id"]]),
+            )
+            for row in rows
+        ]
+
+    def _copies(self, stories: Sequence[int]) -> defaultdict[int, list[Copy]]:
+        found: defaultdict[int, list[Copy]] = defaultdict(list)
+        for row in self.connection.execute(
+            "SELECT articles.*, feeds.title AS feed FROM articles JOIN feeds ON feeds.id = feed_id "
+            "JOIN stories ON stories.id = story_id WHERE story_id IN (SELECT value FROM json_each(?)) "
+            "AND articles.id <> lead_article_id ORDER BY articles.published_at, articles.id",
+            (json.dumps(list(stories)),),
+        ):
+            found[row["story_id"]].append(Copy(row["title"], row["url"], row["feed"], from_text(row["published_at"])))
+        return found
+
+    def feeds(self) -> list[Row]:
+        """All feeds, by title."""
+        return _rows(self.connection.execute("SELECT * FROM feeds ORDER BY title, id"))
+
+    def health(self) -> list[Row]:
+        """The view feed_health."""
+        return _rows(self.connection.execute("SELECT * FROM feed_health"))
+
+    def latest(self, most: int, only_copied: bool = False) -> list[Row]:
+        """The view latest."""
+        where = "WHERE copies > 1" if only_copied else ""
+        return _rows(self.connection.execute(f"SELECT * FROM latest {where} LIMIT ?", (most,)))
+
+    def article(self, name: str) -> Row | None:
+        """The article with this id, address or guid."""
+        query = (
+            "SELECT articles.*, feeds.title AS feed, feeds.url AS feed_url, feeds.role, feeds.configured_url, "
+            "_sources.removed, _sources.credits, _verdicts.kind, _verdicts.reason, _verdicts.against_id, _verdicts.other, "
+            "_verdicts.shared FROM articles JOIN feeds ON feeds.id = feed_id "
+            "LEFT JOIN _sources ON _sources.article_id = articles.id "
+            "LEFT JOIN _verdicts ON _verdicts.article_id = articles.id WHERE "
+        )
+        conditions = [("articles.url = ?", name), ("guid = ?", name)]
+        if name.isascii() and name.isdigit() and len(name) < 19:
+            conditions.insert(0, ("articles.id = ?", name))
+        for condition, value in conditions:
+            rows = _rows(self.connection.execute(query + condition + " ORDER BY articles.id LIMIT 1", (value,)))
+            if rows:
+                return rows[0]
+        return None
+
+    def story(self, story: int) -> Row | None:
+        """A story with the reason for its lead."""
+        rows = _rows(
+            self.connection.execute(
+                "SELECT stories.*, reason AS lead_reason FROM stories LEFT JOIN _leads ON story_id = id WHERE id = ?",
+                (story,),
+            )
+        )
+        return rows[0] if rows else None
+
+    def members(self, story: int) -> list[Row]:
+        """The articles of a story, first published first."""
+        return _rows(
+            self.connection.execute(
+                "SELECT articles.id, articles.title, articles.url, feeds.title AS feed, articles.published_at, "
+                "articles.similarity, kind, reason, articles.id = lead_article_id AS leads FROM articles "
+                "JOIN feeds ON feeds.id = feed_id JOIN stories ON stories.id = story_id "
+                "LEFT JOIN _verdicts ON article_id = articles.id WHERE story_id = ? ORDER BY articles.published_at, articles.id",
+                (story,),
+            )
+        )
+
+    def copies_among(self, articles: Sequence[int]) -> int:
+        """How many of these articles are not the lead of their story."""
+        row = self.connection.execute(
+            "SELECT count(*) FROM articles JOIN stories ON stories.id = story_id "
+            "WHERE articles.id IN (SELECT value FROM json_each(?)) AND lead_article_id <> articles.id",
+            (json.dumps(list(articles)),),
+        ).fetchone()
+        return int(row[0])
+
+    def counts(self) -> Row:
+        """How much there is."""
+        return _rows(
+            self.connection.execute(
+                "SELECT (SELECT count(*) FROM feeds WHERE state <> 'disabled') AS feeds, "
+                "(SELECT count(*) FROM articles) AS articles, (SELECT count(*) FROM stories) AS stories"
+            )
+        )[0]
+
+
+def unpack(blob: bytes) -> Any:
+    """An entry as `_sources` keeps it."""
+    return json.loads(zlib.decompress(blob))
+
+
+def _rows(cursor: sqlite3.Cursor) -> list[Row]:
+    return [dict(row) for row in cursor.fetchall()]

@@ -1,0 +1,47 @@
+"""The writer's side of the file: one transaction for a whole batch of polls."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+
+from aggregator.store.articles import Articles
+from aggregator.store.feeds import Feeds
+from aggregator.store.stories import Stories
+from aggregator.store.times import from_text, to_text
+
+
+class Store:
+    """The tables by noun; only one writer has this."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.feeds = Feeds(connection)
+        self.articles = Articles(connection)
+        self.stories = Stories(connection)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def changed_at(self, path: str, hash: bytes) -> datetime | None:
+        """When the document at `path` became what it is; None when the one with this hash was not published yet."""
+        row = self.connection.execute("SELECT hash, changed_at FROM _documents WHERE path = ?", (path,)).fetchone()
+        return from_text(row["changed_at"]) if row is not None and row["hash"] == hash else None
+
+    def published(self, path: str, hash: bytes, at: datetime) -> None:
+        """Remembers what was published. Call when it is in place: what is not remembered is published again."""
+        self.connection.execute(
+            "INSERT INTO _documents VALUES (?1, ?2, ?3) ON CONFLICT (path) DO UPDATE SET hash = ?2, changed_at = ?3 "
+            "WHERE hash <> ?2",
+            (path, hash, to_text(at)),
+        )

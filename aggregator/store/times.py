@@ -1,0 +1,17 @@
+"""Times as the file has them: UTC text, YYYY-MM-DD HH:MM:SSZ, which sorts and compares with datetime('now')."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+_FORMAT = "%Y-%m-%d %H:%M:%SZ"
+
+
+def to_text(time: datetime) -> str:
+    """A time for the file."""
+    return f"{time.astimezone(UTC):{_FORMAT}}"
+
+
+def from_text(text: str) -> datetime:
+    """A time from the file."""
+    return datetime.strptime(text, _FORMAT).replace(tzinfo=UTC)

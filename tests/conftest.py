@@ -1,0 +1,133 @@
+"""A real HTTP server on loopback, played by the tests and judged from the server's side; and small makers of input."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from aggregator.config import Config, loads
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+DATA = Path(__file__).parent / "data"
+
+
+@dataclass
+class Seen:
+    """A request as the server saw it; header names in lower case."""
+
+    path: str
+    headers: dict[str, str]
+
+
+@dataclass
+class Answer:
+    """What the server says to one path."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Play = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Web:
+    """A site whose pages the test sets: `web.pages["/feed"] = Answer(...)`, or a function that plays the connection."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, Answer | Play] = {}
+        self.seen: list[Seen] = []
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                web.seen.append(Seen(self.path, {name.lower(): value for name, value in self.headers.items()}))
+                page = web.pages.get(self.path, Answer(b"no such page", 404))
+                if callable(page):
+                    page(self)
+                    return
+                if page.status == 200 and page.headers.get("ETag") in (self.headers.get("If-None-Match"), ""):
+                    page = Answer(b"", 304, page.headers)
+                self.send_response(page.status)
+                for name, value in page.headers.items():
+                    self.send_header(name, value)
+                if page.status != 304:
+                    self.send_header("Content-Length", str(len(page.body)))
+                self.end_headers()
+                self.wfile.write(page.body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                return None
+
+        class Quiet(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request: object, client_address: object) -> None:
+                return None  # clients that hang up are part of the play
+
+        self.server = Quiet(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self.thread.start()
+
+    @property
+    def port(self) -> int:
+        return int(self.server.server_address[1])
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A fresh site."""
+    site = Web()
+    yield site
+    site.close()
+
+
+@dataclass
+class Post:
+    """One item of a feed made by `rss`."""
+
+    title: str
+    html: str = "<p>Some text.</p>"
+    link: str | None = None
+    guid: str | None = None
+    date: str | None = "Mon, 23 Nov 2026 08:00:00 GMT"
+
+
+def rss(*posts: Post, title: str = "A feed") -> bytes:
+    """An RSS 2.0 document."""
+    from html import escape
+
+    items = "".join(
+        "<item>"
+        + f"<title>{escape(post.title)}</title>"
+        + (f"<link>{escape(post.link)}</link>" if post.link else "")
+        + (f"<guid>{escape(post.guid)}</guid>" if post.guid else "")
+        + (f"<pubDate>{post.date}</pubDate>" if post.date else "")
+        + f"<description>{escape(post.html)}</description></item>"
+        for post in posts
+    )
+    return f'<?xml version="1.0"?><rss version="2.0"><channel><title>{title}</title>{items}</channel></rss>'.encode()
+
+
+def config_for(folder: Path, *feeds: str, more: str = "") -> Config:
+    """A configuration in `folder` for these feed addresses, that may fetch from loopback and serves nothing."""
+    lines = "".join(f"  - {feed}\n" for feed in feeds)
+    text = f'server: {{listen: false}}\nfetch: {{allow_private: ["127.0.0.1"], timeout: 5s}}\n{more}feeds:\n{lines}'
+    (folder / "feeds.yaml").write_text(text, encoding="utf-8")
+    return loads(text, folder / "feeds.yaml")

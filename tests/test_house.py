@@ -1,0 +1,105 @@
+"""The plan of the house: imports point down, each foreign library has one door, the code is clean and typed."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent / "aggregator"
+
+# From the ground up. A room may import rooms of lower floors, and of its own floor where DESIGN lets it.
+FLOORS = [
+    {"errors", "model", "terminal", "filters"},
+    {"yamlfile"},
+    {"parse", "clean", "dedupe", "schedule", "config", "publish"},
+    {"digest", "fetch"},
+    {"engine", "store"},
+    {"stories", "site"},
+    {"app", "server", "demo"},
+    {"daemon"},
+    {"cli"},
+    {"__main__", "__init__"},
+]
+SAME_FLOOR = {("config", "clean")}  # config checks the CSS selectors of `remove`
+
+DOORS = {
+    "feedparser": {"parse"},
+    "httpx": {"fetch"},
+    "aiohttp": {"fetch"},
+    "httpx_aiohttp": {"fetch"},
+    "bs4": {"clean"},
+    "soupsieve": {"clean"},
+    "nh3": {"clean"},
+    "selectolax": {"clean"},
+    "sqlite_utils": {"store"},
+    "yaml": {"yamlfile"},
+    "pebble": {"engine"},
+    "starlette": {"server"},
+    "uvicorn": {"server"},
+    "apscheduler": {"daemon"},
+    "click": {"cli"},
+    "rich": {"cli"},
+}
+
+
+def imports() -> Iterator[tuple[Path, str, str]]:
+    """(file, room, imported module) for every import in the house."""
+    for path in sorted(HOUSE.rglob("*.py")):
+        room = path.relative_to(HOUSE).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from ((path, room, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                if node.module == "aggregator":
+                    yield from ((path, room, f"aggregator.{alias.name}") for alias in node.names)
+                else:
+                    yield path, room, node.module
+
+
+def floor(room: str) -> int:
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def test_every_room_is_on_the_plan() -> None:
+    rooms = {p.name.removesuffix(".py") for p in HOUSE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    assert rooms == set().union(*FLOORS)
+
+
+def test_imports_point_down() -> None:
+    wrong = []
+    for path, room, module in imports():
+        parts = module.split(".")
+        if parts[0] != "aggregator" or len(parts) < 2 or parts[1] == room:
+            continue
+        if floor(parts[1]) > floor(room) or (floor(parts[1]) == floor(room) and (room, parts[1]) not in SAME_FLOOR):
+            wrong.append(f"{path.relative_to(HOUSE)} imports {module}")
+    assert wrong == []
+
+
+def test_each_library_has_one_door() -> None:
+    wrong = []
+    for path, room, module in imports():
+        doors = DOORS.get(module.split(".")[0])
+        if doors is not None and room not in doors:
+            wrong.append(f"{path.relative_to(HOUSE)} imports {module}")
+    assert wrong == []
+
+
+def test_every_library_is_used() -> None:
+    used = {module.split(".")[0] for _, _, module in imports()}
+    assert set(DOORS) <= used
+
+
+@pytest.mark.parametrize(
+    "command", [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]], ids=["lint", "format", "types"]
+)
+def test_clean(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=HOUSE.parent, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
