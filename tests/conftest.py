@@ -54,7 +54,8 @@ class Web:
                 if callable(page):
                     page(self)
                     return
-                if page.status == 200 and page.headers.get("ETag") in (self.headers.get("If-None-Match"), ""):
+                etag = page.headers.get("ETag")
+                if page.status == 200 and etag is not None and etag == self.headers.get("If-None-Match"):
                     page = Answer(b"", 304, page.headers)
                 self.send_response(page.status)
                 for name, value in page.headers.items():

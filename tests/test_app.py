@@ -1,0 +1,140 @@
+"""The whole river, against a real HTTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from aggregator.app import Aggregator, Poll
+from aggregator.config import Config
+from aggregator.engine import Here
+from tests.conftest import NOW, Answer, Post, Web, config_for, rss
+
+RELEASE = (
+    "<p>The harbour board agreed on Monday to rebuild the northern mole before the winter storms arrive. Work begins in "
+    "March and will take two summers, the board said after its meeting in the old customs house.</p><p>Engineers found "
+    "cracks in eleven of the forty caissons last spring. “We would rather close one basin now than all of them later,” "
+    "said the chair, Marit Oldenhove, who thanked the pilots for their patience.</p>"
+)
+FOOTER = "<p>/Public Release. This material from the originating organization/author(s) may be edited. View in full here.</p>"
+
+
+def polled(config: Config, hours: int = 0) -> list[Poll]:
+    async def work() -> list[Poll]:
+        async with Aggregator(config, Here(), lambda: NOW + timedelta(hours=hours)) as aggregator:
+            polls = await aggregator.poll(await aggregator.due(force=True))
+            await aggregator.publish()
+            assert aggregator.site.faults == []
+            return polls
+
+    return asyncio.run(work())
+
+
+def rows(config: Config, query: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(config.database)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def test_a_republished_release_is_one_story_led_by_its_origin(web: Web, tmp_path: Path) -> None:
+    web.pages["/news"] = Answer(
+        rss(Post("Board to mend mole", f"<p>Board</p>{RELEASE}{FOOTER}", "http://news.example/1"))
+    )
+    web.pages["/board"] = Answer(rss(Post("Northern mole to be rebuilt", RELEASE, "http://board.example/9")))
+    config = config_for(
+        tmp_path, f"{{url: {web.url('/news')}, role: republisher}}", f"{{url: {web.url('/board')}, role: origin}}"
+    )
+    polls = polled(config)
+    assert [poll.error for poll in polls] == [None, None]
+    assert rows(config, "SELECT title, copies FROM stories") == [("Northern mole to be rebuilt", 2)]
+    [(removed, reason)] = rows(config, "SELECT removed_text, reason FROM duplicates")
+    assert str(removed).startswith("/Public Release")
+    assert "%" in str(reason)
+    assert "Public Release" not in str(rows(config, "SELECT content_text FROM articles"))
+
+
+def test_articles_that_share_only_a_footer_stay_apart(web: Web, tmp_path: Path) -> None:
+    other = "<p>Beekeepers counted more swarms than in any year before, and blame the mild spring for their sleepless May.</p>"
+    footer = FOOTER.replace("/Public Release. This material from", "Please note that all of this comes to you from") * 2
+    web.pages["/a"] = Answer(
+        rss(Post("Mole", RELEASE + footer, "http://a.example/1"), Post("Bees", other + footer, "http://a.example/2"))
+    )
+    config = config_for(tmp_path, web.url("/a"))
+    polled(config)
+    assert rows(config, "SELECT count(*), max(copies) FROM stories") == [(2, 1)]
+
+
+def test_the_second_poll_is_conditional_and_changes_nothing(web: Web, tmp_path: Path) -> None:
+    web.pages["/f"] = Answer(rss(Post("One", link="http://x.example/1")), headers={"ETag": 'W/"odd one"'})
+    config = config_for(tmp_path, web.url("/f"))
+    assert [(poll.status, poll.new) for poll in polled(config)] == [(200, 1)]
+    before = (tmp_path / "public/feed.atom").read_bytes()
+    assert [(poll.status, poll.new) for poll in polled(config, 1)] == [(304, 0)]
+    assert web.seen[1].headers["if-none-match"] == 'W/"odd one"'
+    assert (tmp_path / "public/feed.atom").read_bytes() == before
+
+
+def test_ids_that_change_at_every_fetch_double_nothing(web: Web, tmp_path: Path) -> None:
+    config = config_for(tmp_path, web.url("/f"))
+    for hour in range(3):
+        web.pages["/f"] = Answer(rss(Post("One", RELEASE, "http://x.example/1", guid=f"id-{hour}")))
+        polled(config, hour)
+    assert rows(config, "SELECT guid, title FROM articles") == [("id-0", "One")]
+
+
+def test_one_bad_feed_costs_no_neighbour(web: Web, tmp_path: Path) -> None:
+    web.pages["/good"] = Answer(rss(Post("Good", link="http://x.example/1")))
+    web.pages["/page"] = Answer(b"<!doctype html><html><head><link rel=alternate type=application/rss+xml href=/good>")
+    config = config_for(tmp_path, web.url("/good"), web.url("/page"), web.url("/missing"))
+    polls = {poll.url: poll for poll in polled(config)}
+    assert polls[web.url("/good")].new == 1
+    assert web.url("/good") in str(polls[web.url("/page")].error)
+    assert str(polls[web.url("/missing")].error).startswith("HTTP 404")
+    assert rows(config, "SELECT failures FROM feeds ORDER BY id") == [(0,), (1,), (1,)]
+
+
+def test_validators_are_not_kept_of_a_document_that_is_no_feed(web: Web, tmp_path: Path) -> None:
+    web.pages["/f"] = Answer(b"not a feed", headers={"ETag": '"x"'})
+    config = config_for(tmp_path, web.url("/f"))
+    polled(config)
+    assert rows(config, "SELECT etag FROM feeds") == [(None,)]
+
+
+def test_a_late_origin_takes_the_lead_and_the_id_stays(web: Web, tmp_path: Path) -> None:
+    web.pages["/news"] = Answer(
+        rss(Post("Copy", RELEASE + FOOTER, "http://news.example/1", guid="http://news.example/1"))
+    )
+    web.pages["/board"] = Answer(rss())
+    config = config_for(tmp_path, web.url("/news"), f"{{url: {web.url('/board')}, role: origin}}")
+    polled(config)
+    before = rows(config, "SELECT uid FROM stories")
+    web.pages["/board"] = Answer(rss(Post("Origin", RELEASE, "http://board.example/9")))
+    polled(config, 1)
+    assert rows(config, "SELECT uid FROM stories") == before == [("http://news.example/1",)]
+    assert rows(config, "SELECT title, url, copies FROM stories") == [("Origin", "http://board.example/9", 2)]
+
+
+def test_the_network_being_down_is_nobodys_fault(tmp_path: Path) -> None:
+    config = config_for(tmp_path, "http://127.0.0.1:1/a", "http://127.0.0.1:1/b")
+    polls = polled(config)
+    assert all(poll.unreachable for poll in polls)
+    assert rows(config, "SELECT max(failures) FROM feeds") == [(0,)]
+
+
+@pytest.mark.parametrize("threshold", [0.75, 1.0])
+def test_the_threshold_is_the_operators(web: Web, tmp_path: Path, threshold: float) -> None:
+    web.pages["/a"] = Answer(rss(Post("A", RELEASE, "http://a.example/1")))
+    web.pages["/b"] = Answer(
+        rss(Post("B", RELEASE.replace("cracks in eleven", "many cracks in"), "http://b.example/1"))
+    )
+    config = config_for(tmp_path, web.url("/a"), web.url("/b"))
+    config = dataclasses.replace(config, dedupe=dataclasses.replace(config.dedupe, threshold=threshold))
+    polled(config)
+    assert rows(config, "SELECT count(*) FROM stories") == [(1 if threshold < 1 else 2,)]
