@@ -72,7 +72,9 @@ def parse(text: str, name: str = "<text>") -> Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(filter(None, (error.context, error.problem))) or "not YAML"
-        raise ConfigError((Fault(name, mark.line + 1 if mark else 1, "", f"not YAML: {problem}"),)) from None
+        # At an end that came too early the parser points behind the last line.
+        line = min(mark.line + 1 if mark else 1, max(1, len(text.splitlines())))
+        raise ConfigError((Fault(name, line, "", f"not YAML: {problem}"),)) from None
     except (yaml.YAMLError, RecursionError) as error:
         line = text[: getattr(error, "position", 0) or 0].count("\n") + 1
         what = getattr(error, "reason", None) or "nested too deeply"
