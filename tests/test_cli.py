@@ -65,7 +65,7 @@ def test_the_demo_shows_a_pair_as_one_story_and_a_second_run_finds_nothing_new(t
     ("text", "fault"),
     [
         ("feeds: [", "feeds.yaml:1: not YAML"),
-        ("feeds:\n  - url: http://x.example/\n    intervall: 3m\n", "feeds.yaml:3: feeds[0].intervall: unknown key; did you mean 'inter"),
+        ("fetch:\n  timeut: 3m\n", "feeds.yaml:2: fetch.timeut: unknown key; did you mean 'timeout'?"),
         ("output:\n  items: many\n", "feeds.yaml:2: output.items: must be a whole number"),
         ("feeds:\n  - http://x.example\n  - HTTP://X.example:80/\n", "feeds.yaml:3: feeds[1].url: is the same feed as in line 2"),
         ("server: {listen: 8080}\n", "feeds.yaml:1: server.listen: must be host:port"),
