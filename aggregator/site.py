@@ -199,11 +199,10 @@ class Site:
 def channels(read: Read, config: Config) -> Iterator[Channel]:
     """The merged feed, one for each tag, and those of `output.feeds`."""
     output = config.output
-    site = output.base_url if output.base_url.endswith("/") else output.base_url + "/"
     ids = {row["configured_url"]: row["id"] for row in read.feeds()}
 
     def channel(title: str, path: str, choice: Choice | None) -> Channel:
-        return Channel(title, site, path, tuple(read.stories(output.items, choice)), output.hub)
+        return Channel(title, config.site, path, tuple(read.stories(output.items, choice)), output.hub)
 
     yield channel(output.title, "feed", None)
     for tag in sorted({tag for subscription in config.feeds for tag in subscription.tags}):

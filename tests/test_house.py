@@ -18,7 +18,7 @@ FLOORS = [
     {"yamlfile"},
     {"parse", "clean", "dedupe", "schedule", "config", "publish"},
     {"digest", "fetch"},
-    {"engine", "store"},
+    {"engine", "store", "ping"},
     {"stories", "site"},
     {"app", "server", "demo"},
     {"daemon"},

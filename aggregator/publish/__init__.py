@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from aggregator.publish import atom, delta, html, jsonfeed, opml, rss
+from aggregator.publish import atom, delta, html, jsonfeed, opml, own, rss
 from aggregator.publish.channel import Channel, Outline
 from aggregator.publish.verify import fault
 
-__all__ = ["FORMATS", "TYPES", "VERSION", "Channel", "Outline", "delta", "fault", "html", "opml"]
+__all__ = ["FORMATS", "TYPES", "VERSION", "Channel", "Outline", "delta", "fault", "html", "opml", "own"]
 
 VERSION = 2  # of the writers: documents made by another are written again
 
