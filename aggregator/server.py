@@ -40,6 +40,7 @@ ALIASES = {
     "rss": "feed.rss",
     "opml.xml": "feeds.opml",
 }
+_OTHERS = ("healthz", "readyz")  # paths that have routes of their own, for GET and HEAD
 # The articles were made safe when they were stored; a second lock costs nothing.
 _SAFE = {
     "X-Content-Type-Options": "nosniff",
@@ -89,7 +90,7 @@ class Documents:
             return _unauthorized()
         target = ALIASES.get(path)
         document = self.site.find(path or "index.html")
-        if target is None and document is None:
+        if target is None and document is None and path not in _OTHERS:
             return PlainTextResponse("404: there is nothing here; the merged feed is at /feed.atom\n", 404, _SAFE)
         if method not in ("GET", "HEAD"):
             return PlainTextResponse("405: only GET and HEAD\n", 405, {"Allow": "GET, HEAD", **_SAFE})
