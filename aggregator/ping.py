@@ -58,15 +58,14 @@ class Pinger:
         tries = 0
         while self._topics:
             self._more.clear()
-            topics, self._sending = list(self._topics), True
-            error = await self._send(topics)
+            # What changes again while the ping is under way is told again.
+            topics, self._topics, self._sending = self._topics, {}, True
+            error = await self._send(list(topics))
             self._sending = False
             if error is None:
-                for topic in topics:
-                    self._topics.pop(topic, None)
-                # One that changed again meanwhile is told again.
                 tries = 0
                 continue
+            self._topics = {**topics, **self._topics}
             if tries == len(self._waits):
                 log.error("the hub %s was not told: %s", printable(self._hub), printable(str(error)))
                 self._topics.clear()
