@@ -24,7 +24,7 @@ from aggregator.iri import uri
 from aggregator.model import Response, Story
 from aggregator.parse import parse
 from aggregator.publish import FORMATS, Channel
-from aggregator.publish.channel import published, rfc3339
+from aggregator.publish.channel import published, rfc3339, updated
 from aggregator.publish.markup import legal
 from aggregator.site import Site
 from tests.conftest import DATA, NOW, Served
@@ -79,7 +79,7 @@ def by_node(parser: str, node: Path, document: bytes, kind: str, address: str) -
     file = node / f"feed.{kind}"
     file.write_bytes(document)
     done = subprocess.run(
-        ["node", "read.mjs", parser, file, address], cwd=node, capture_output=True, text=True, check=False
+        ["node", "read.mjs", parser, str(file), address], cwd=node, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return cast(list[list[str]], json.loads(done.stdout))
@@ -91,7 +91,10 @@ def by_node(parser: str, node: Path, document: bytes, kind: str, address: str) -
 def test_npm(node: Path, parser: str, kind: str, name: str) -> None:
     of = CHANNELS[name]
     found = by_node(parser, node, FORMATS[kind](of, NOW), kind, of.address(kind))
-    assert [row(*item[:4]) for item in found] == [peculiar(parser, item) for item in wanted(of)]
+    expected = [peculiar(parser, item) for item in wanted(of)]
+    if parser == "@extractus/feed-extractor" and kind == "atom":  # calls atom:updated the date of publication
+        expected = [(*a[:3], rfc3339(updated(s))[:19] + "Z") for a, s in zip(expected, of.stories, strict=True)]
+    assert [row(*item[:4]) for item in found] == expected
 
 
 @pytest.mark.parametrize("kind", ["atom", "rss"])
@@ -137,7 +140,7 @@ def newsboat(folder: Path, address: str) -> list[tuple[str, str, str, int]]:
     folder.mkdir(exist_ok=True)
     (folder / "urls").write_text(address + "\n")
     (folder / "config").write_text("")
-    arguments = [binary, "-u", folder / "urls", "-c", folder / "cache.db", "-C", folder / "config", "-x", "reload"]
+    arguments = [binary, f"-u{folder}/urls", f"-c{folder}/cache.db", f"-C{folder}/config", "-x", "reload"]
     done = subprocess.run(
         arguments, capture_output=True, text=True, check=False, env={"HOME": str(folder), "TERM": "dumb"}
     )
