@@ -83,7 +83,12 @@ def author(story: Story) -> str:
 
 def source_id(story: Story) -> str:
     """The id of the feed the story is from: its own where that can be one, else its address."""
-    return story.feed_guid if story.feed_guid and names(story.feed_guid) else uri(story.feed_url)
+    return _source_id(story.feed_guid, story.feed_url)
+
+
+@functools.lru_cache(1000)
+def _source_id(guid: str | None, url: str) -> str:
+    return guid if guid and names(guid) else uri(url)
 
 
 def language(story: Story) -> str | None:

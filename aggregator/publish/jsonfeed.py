@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from datetime import datetime
 from typing import Any
@@ -56,14 +57,7 @@ def _item(story: Story, common: str | None) -> dict[str, Any]:
             for enclosure in story.enclosures
         ]
         or None,
-        "_source": _without_none(
-            {
-                "id": source_id(story),
-                "title": legal(story.feed_title),
-                "feed_url": uri(story.feed_url),
-                "home_page_url": story.feed_home and uri(story.feed_home),
-            }
-        ),
+        "_source": _source(source_id(story), story.feed_title, story.feed_url, story.feed_home),
         "_copies": [
             {
                 "url": uri(copy.url),
@@ -75,6 +69,12 @@ def _item(story: Story, common: str | None) -> dict[str, Any]:
         ],
     }
     return _without_none(item)
+
+
+@functools.lru_cache(1000)
+def _source(identifier: str, title: str, url: str, home: str | None) -> dict[str, Any]:
+    source = {"id": identifier, "title": legal(title), "feed_url": uri(url), "home_page_url": home and uri(home)}
+    return _without_none(source)
 
 
 _dumps = json.JSONEncoder(ensure_ascii=False).encode

@@ -17,14 +17,21 @@ def encode(text: str) -> bytes:
     except UnicodeEncodeError:  # half a surrogate pair
         data = _ILLEGAL.sub("", text).encode()
     data = data.translate(None, _CONTROLS)
-    for character in _NONCHARACTERS:
-        data = data.replace(character, b"")
+    if b"\xef\xbf" in data:  # U+FFC0 and up
+        for character in _NONCHARACTERS:
+            data = data.replace(character, b"")
     return data
 
 
 def legal(text: str) -> str:
     """The text without characters that can't stand in a document."""
-    return text if text.isascii() and text.isprintable() else encode(text).decode()
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        return _ILLEGAL.sub("", text)
+    if b"\xef\xbf" not in data and len(data.translate(None, _CONTROLS)) == len(data):
+        return text
+    return encode(text).decode()
 
 
 def escape(text: str) -> str:
@@ -61,7 +68,7 @@ def empty(name: str, **attributes: str | None) -> str:
 def attrs(**attributes: str | None) -> str:
     """The attributes, escaped, each with a space before it."""
     return "".join(
-        f' {name.strip("_").replace("_", ":")}="{_attribute(value)}"'
+        f' {name.replace("_", ":")}="{_attribute(value)}"'
         for name, value in attributes.items()
         if value is not None
     )
