@@ -68,9 +68,7 @@ def empty(name: str, **attributes: str | None) -> str:
 def attrs(**attributes: str | None) -> str:
     """The attributes, escaped, each with a space before it."""
     return "".join(
-        f' {name.replace("_", ":")}="{_attribute(value)}"'
-        for name, value in attributes.items()
-        if value is not None
+        f' {name.replace("_", ":")}="{_attribute(value)}"' for name, value in attributes.items() if value is not None
     )
 
 
