@@ -6,8 +6,10 @@ import contextlib
 import os
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from sqlite_utils import Database
 
@@ -21,6 +23,7 @@ except ImportError:  # not on Windows: there SQLite's own locks must do
     fcntl = None  # type: ignore[assignment]
 
 LEAST_SQLITE = (3, 38)  # STRICT tables (3.37), and the operators -> and ->> in our queries
+_PATIENCE = 0.5  # seconds; a health check looks at the lock for an instant, a daemon before us may be ending
 CHECKED = 2**26  # bytes; a file up to this size is checked whole whenever it is opened for writing
 
 
@@ -125,13 +128,12 @@ def is_ours(path: Path) -> bool:
 
 def is_written(path: Path) -> bool:
     """Whether some aggregator has the database open for writing right now."""
-    if fcntl is None:
-        return False
     with contextlib.suppress(OSError), Path(f"{path}.lock").open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
     return False
 
 
@@ -166,11 +168,20 @@ def _lock(path: Path) -> Iterator[None]:
         raise StoreError(f"can't write in {path.parent}: {(error.strerror or str(error)).lower()}") from None
     with file:
         if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise StoreError(f"{path} is in use by another aggregator; only one may write") from None
+            deadline = time.monotonic() + _PATIENCE
+            while not _locked(file):
+                if time.monotonic() > deadline:
+                    raise StoreError(f"{path} is in use by another aggregator; only one may write")
+                time.sleep(0.02)
         yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _connect(path: Path, uri: str) -> sqlite3.Connection:
@@ -206,6 +217,11 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            raise StoreError(
+                f"can't use {path}: {error}; where -wal and -shm are missing beside it, a user who may not write in "
+                f"{path.parent} can't open it: run any aggregator command as its owner, that leaves both"
+            ) from None
         if isinstance(error, sqlite3.OperationalError):
             raise StoreError(f"can't use {path}: {error}") from None
         raise StoreError(
