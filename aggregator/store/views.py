@@ -67,9 +67,8 @@ VIEWS = {
                            (SELECT http_status FROM fetches WHERE fetches.feed_id = feeds.id
                             ORDER BY fetched_at DESC LIMIT 1) AS http_status,
                            (SELECT count(*) FROM articles WHERE articles.feed_id = feeds.id) AS articles,
-                           (SELECT count(*) FROM articles JOIN stories ON stories.id = articles.story_id
-                            WHERE articles.feed_id = feeds.id
-                            AND stories.lead_article_id <> articles.id) AS copies,
+                           (SELECT count(*) FROM articles WHERE articles.feed_id = feeds.id AND NOT EXISTS
+                               (SELECT 1 FROM stories WHERE stories.lead_article_id = articles.id)) AS copies,
                            (SELECT max(first_seen_at) FROM articles WHERE articles.feed_id = feeds.id)
                                AS last_article_at,
                            (SELECT round((max(julianday(published_at)) - min(julianday(published_at)))

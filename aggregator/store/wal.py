@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 BUSY_MS = 10_000  # how long a statement waits for another connection's lock
-SMALL = 6 * 2**20  # bytes; below this SQLite's own checkpoints do
+SMALL = 10 * 2**20  # bytes; below this SQLite's own checkpoints do
 LARGE = 16 * 2**20  # bytes; from here on waiting is worth a commit's time
 _GLANCE_MS, _WAIT_MS = 20, 3000
 _REST = 10.0  # seconds to leave a reader alone that did not end within _WAIT_MS: its snapshot keeps the WAL growing
