@@ -91,6 +91,7 @@ class Aggregator:
             self._stack.push_async_callback(self._write, lambda: opened.__exit__(None, None, None))
             self.store = Store(connection)
             await self._write(self._sync)
+            await self._write(self.site.sweep)
             await self._stack.enter_async_context(self.engine)
             self.client = await self._stack.enter_async_context(_client(self.config))
         except BaseException:
