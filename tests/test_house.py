@@ -90,6 +90,11 @@ def test_each_library_has_one_door() -> None:
     assert wrong == []
 
 
+def test_the_five_packages_the_project_is_built_on_stay_in_use() -> None:
+    used = {module.split(".")[0] for _, _, module in imports()}
+    assert {"feedparser", "httpx", "apscheduler", "sqlite_utils", "bs4"} <= used
+
+
 def test_every_library_is_used() -> None:
     used = {module.split(".")[0] for _, _, module in imports()}
     assert set(DOORS) <= used
