@@ -254,7 +254,7 @@ DOCS: dict[str, dict[str | None, str]] = {
     },
     "articles_fts": {
         None: "Full-text index (FTS5) of articles; join its rowid with articles.id, ORDER BY rank puts the best first.",
-        "title": "Indexed from articles.title; counts five times as much as the text.",
+        "title": "Indexed from articles.title; counts more than the text.",
         "content_text": "Indexed from articles.content_text.",
     },
     "latest": {
@@ -329,8 +329,8 @@ def first(db: Database) -> None:
     # The triggers are ours: sqlite-utils' fire on any update of a row.
     articles.enable_fts(["title", "content_text"], tokenize="unicode61 remove_diacritics 2")
     _run(db, _FTS_TRIGGERS)
-    # Ranks a word in the title over one in the text, for whoever orders by rank (FTS5 §6.4).
-    db.execute("INSERT INTO articles_fts (articles_fts, rank) VALUES ('rank', 'bm25(5.0, 1.0)')")
+    # Ranks a word in the title over any number of them in the text, for whoever orders by rank (FTS5 §5.1.1).
+    db.execute("INSERT INTO articles_fts (articles_fts, rank) VALUES ('rank', 'bm25(50.0, 1.0)')")
 
 
 STEPS: tuple[Step, ...] = (first,)  # step N makes version N of version N - 1; released ones are never changed
