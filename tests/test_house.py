@@ -14,11 +14,11 @@ HOUSE = Path(__file__).parent.parent / "aggregator"
 
 # From the ground up. A room may import rooms of lower floors, and of its own floor where DESIGN lets it.
 FLOORS = [
-    {"errors", "model", "terminal", "filters"},
+    {"errors", "model", "terminal", "filters", "iri"},
     {"yamlfile"},
     {"parse", "clean", "dedupe", "schedule", "config", "publish"},
     {"digest", "fetch"},
-    {"engine", "store"},
+    {"engine", "store", "ping"},
     {"stories", "site"},
     {"app", "server", "demo"},
     {"daemon"},
