@@ -28,7 +28,7 @@ def read(item: Any, atom: bool, base: str, feed_author: str | None) -> tuple[Ent
         title=_title(item, atom),
         summary=_summary(item),
         content=_content(item),
-        author=author(item) or feed_author,
+        author=author(item) or author(dict.get(item, "source") or {}) or feed_author,  # in this order: RFC 4287 §4.2.1
         published=_date(item, ("published", "created"), flaws),
         updated=_date(item, ("updated",), flaws),
         categories=tuple(dict.fromkeys(filter(None, (_category(tag) for tag in dict.get(item, "tags", []))))),
@@ -48,8 +48,8 @@ def get(data: Any, key: str) -> str | None:
 
 
 def join(base: str, link: object) -> str | None:
-    """A link made absolute; line breaks and tabs in it are typing accidents (WHATWG URL §4.1)."""
-    if isinstance(link, str) and (link := re.sub(r"\s*[\t\r\n]\s*", "", link.strip())):
+    """A link made absolute; line breaks, and runs of spaces that were some, are accidents of layout in it."""
+    if isinstance(link, str) and (link := re.sub(r"\s*[\t\r\n]\s*|\s{2,}", "", link.strip())):
         with contextlib.suppress(ValueError):
             return urljoin(base, link)
     return None
@@ -59,7 +59,13 @@ def author(data: Any) -> str | None:
     """Who wrote an entry or a feed: names, else mail addresses, parted by commas."""
     found = dict.get(data, "authors", [])
     names = [get(person, "name") or get(person, "email") for person in found if isinstance(person, dict)]
-    return ", ".join(dict.fromkeys(name for name in names if name)) or get(data, "author")
+    return ", ".join(dict.fromkeys(_name(name) for name in names if name)) or None
+
+
+def _name(text: str) -> str:
+    """The name in "mail (name)" (RSS 2.0) and "name <mail>" (RFC 5322)."""
+    match = re.fullmatch(r"\S+@\S+\s*\((.+)\)|(.+?)\s*<\S+@\S+>", text, re.S)
+    return (match[1] or match[2]).strip(" \"'") or text if match else text
 
 
 def _url(item: Any, links: list[Any], base: str) -> str | None:

@@ -24,6 +24,13 @@ class _Reader(StrictFeedParser):  # type: ignore[misc]
     resolve_relative_uris = False
     sanitize_html = False
 
+    def _sync_author_detail(self, key: str = "author") -> None:
+        """feedparser takes mail addresses apart by a pattern that knows only short top-level domains."""
+        context = self._get_context()
+        people, text = dict.get(context, f"{key}s"), dict.get(context, key)
+        if people and not people[-1] and text:
+            people[-1]["name"] = text
+
     # These are of a medium or of a podcast episode; feedparser takes them for the entry's own text.
     def _start_media_description(self, attributes: dict[str, str]) -> None:
         self.push("media_description", 1)

@@ -54,6 +54,8 @@ def what_is_it(text: str, page_only: bool = False) -> str | None:
         return "is a web page, not a feed"
     if page_only:
         return None
+    if re.search("[\x00-\x08\x0e-\x1a\ufffd]", start[:200]):
+        return "is binary data, not a feed"
     root = re.search(r"<([A-Za-z_][\w.:-]{0,60})", start)
     if root is None or not start.startswith("<"):
         shown = " ".join(start[:40].split())

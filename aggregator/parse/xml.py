@@ -68,7 +68,8 @@ def _document(text: str) -> _Document:
     flaws = ("had something before its beginning",) if found.junk else ()
     data = found.text.encode("utf-8", "replace")
     try:
-        return _Document(data, scan(data), flaws)
+        document = _Document(data, scan(data), flaws)
+        return _with_swallowed(document, found.text) if data.count(b"<![CDATA[") > data.count(b"]]>") else document
     except Malformed as error:
         first = str(error)
     text = repair.characters(found.text, found.entities)
@@ -79,13 +80,24 @@ def _document(text: str) -> _Document:
     except Malformed:
         pass
     if not re.search(r"<(?:[\w.-]+:)?(?:rss|feed|rdf|channel|item|entry)\b", text, re.I):
-        raise ParseError(what_is_it(text) or f"is no RSS, Atom or JSON feed ({first})")
+        raise ParseError(what_is_it(found.text) or f"is no RSS, Atom or JSON feed ({first})")
     try:
         saved = salvage(text)
     except Malformed:
         raise ParseError(f"is damaged beyond repair ({first})") from None
     flaws = (*flaws, f"is not well-formed XML ({first})", *saved.flaws)
     return _Document(saved.data, saved.layout, flaws, False, saved.complete)
+
+
+def _with_swallowed(document: _Document, text: str) -> _Document:
+    """A CDATA section without end takes all in up to the end of the next one, entries too, and is well-formed still."""
+    try:
+        saved = salvage(text)
+    except Malformed:
+        return document
+    if len(saved.layout.slices) <= len(document.layout.slices):
+        return document
+    return _Document(saved.data, saved.layout, (*document.flaws, *saved.flaws), False, saved.complete)
 
 
 def _hashes(document: _Document, url: str, salt: bytes) -> list[bytes]:
