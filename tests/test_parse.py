@@ -172,7 +172,9 @@ ENTRY = st.sampled_from(
      "<dc:creator xmlns:dc='http://purl.org/dc/elements/1.1/'>Z</dc:creator><title>z</title>", "<updated>gestern</updated>",
      "<author><name>Own</name></author><content type='xhtml'><div xmlns='http://www.w3.org/1999/xhtml'><p>t</p></div></content>",
      "<content xml:base='c/' type='html'>&lt;a href='q'&gt;</content>", "<o:x xmlns:o='urn:o'>1</o:x><title>o</title>",
-     "<p:x xmlns:p='urn:o'>1</p:x><title>p</title>", "<title>unclosed", "<category term='k'/><category term='k'/>"]
+     "<title><x><summary>s</summary></x></title>", "<title type='xhtml'><title>t</title></title>",
+     "<p:x xmlns:p='urn:o'>1</p:x><title>p</title>", "<content:encoded xmlns:content='urn:odd'>c</content:encoded>",
+     "<encoded xmlns='urn:odd'>short</encoded>", "<title>unclosed", "<category term='k'/><category term='k'/>"]
 )  # fmt: skip
 VERSIONS = st.lists(
     st.tuples(HEADS, st.lists(st.tuples(st.integers(1, 6), ENTRY), max_size=6), st.sampled_from(["utf-8", "utf-16"])),
@@ -187,7 +189,14 @@ def document(head: dict[str, str], entries: list[tuple[int, str]], charset: str)
     return Response(URL, 200, (), text.encode(charset))
 
 
+PLAIN = {"root": "", "author": "", "title": "<title>T</title>"}
+ODD = "<content:encoded xmlns:content='urn:odd'>c</content:encoded>"
+
+
 @given(versions=VERSIONS)
+@example(
+    versions=[(PLAIN, [(1, ODD)], "utf-8"), (PLAIN, [(1, ODD), (2, "<encoded xmlns='urn:odd'>s</encoded>")], "utf-8")]
+)
 @settings(max_examples=300, deadline=None)
 def test_reading_what_is_new_gives_what_reading_all_gives(
     versions: list[tuple[dict[str, str], list[tuple[int, str]], str]],

@@ -24,6 +24,30 @@ class _Reader(StrictFeedParser):  # type: ignore[misc]
     resolve_relative_uris = False
     sanitize_html = False
 
+    _floor = 0  # of the stack of open elements, at the start of the entry
+
+    # feedparser loses count where elements nest that it does not expect to, and what comes after suffers for it:
+    # here each entry begins with a clean slate.
+    def _start_item(self, attributes: dict[str, str]) -> None:
+        self._forget()
+        self._floor = len(self.elementstack)
+        super()._start_item(attributes)
+
+    def _end_item(self) -> None:
+        super()._end_item()
+        del self.elementstack[self._floor :]
+        self._forget()
+
+    _start_entry = _start_item
+    _end_entry = _end_item
+
+    def _forget(self) -> None:
+        self.incontent = self.inauthor = self.incontributor = self.inpublisher = self.insource = 0
+        self.inimage = self.intextinput = self.svgOK = self.hasContent = 0
+        self._summaryKey = None
+        self.contentparams.clear()
+        self.sourcedata.clear()
+
     def _sync_author_detail(self, key: str = "author") -> None:
         """feedparser takes mail addresses apart by a pattern that knows only short top-level domains."""
         context = self._get_context()

@@ -10,7 +10,8 @@ from __future__ import annotations
 import html
 import html.entities
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 _ROOT = re.compile(
@@ -25,7 +26,8 @@ _ENTITY = re.compile(r"<!ENTITY\s+([A-Za-z_][\w.-]{0,60})\s+(?:\"([^\"%<]{0,1000
 _MOST_ENTITIES = 300
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_OPAQUE = r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)"
+# A section that another begins in was never closed; and looking no further keeps the search linear.
+_OPAQUE = r"<!\[CDATA\[(?:(?!<!\[CDATA\[).)*?\]\]>|<!--(?:(?!<!--).)*?-->"
 _REFERENCES = re.compile(
     _OPAQUE + r"|&\#(?:[xX][dD][89aAbB][\da-fA-F]{2}|5529[6-9]|55[3-9]\d\d|56[0-2]\d\d|563[01]\d);"
     r"&\#(?:[xX][\da-fA-F]{4}|\d{5});"
@@ -55,7 +57,7 @@ _KNOWN_PREFIXES = {
 }
 
 _TOKEN = re.compile(
-    r"<!\[CDATA\[(?P<cdata>(?:(?!<!\[CDATA\[).)*?)\]\]>|(?P<open><!\[CDATA\[)|(?P<drop><!--.*?-->|<\?[^<>]*\?>)"
+    r"<!\[CDATA\[(?P<cdata>(?:(?!<!\[CDATA\[).)*?)\]\]>|(?P<open><!\[CDATA\[)|(?P<drop><!--(?:(?!<!--).)*?-->|<\?[^<>]*\?>)"
     r"|<(?P<end>/?)(?P<name>[A-Za-z_][\w.:-]{0,100})(?P<attributes>(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+)>"
     r"|<(?P<end2>/?)(?P<name2>[A-Za-z_][\w.:-]{0,100})(?P<attributes2>(?:[\s/][^<>]*)?)>|(?P<less><)|\]\](?P<close>>)",
     re.S,
@@ -165,14 +167,11 @@ def _with_prefixes(text: str) -> str:
     return text[: root.end()] + declared + text[root.end() :]
 
 
-def mend(text: str, around: Iterable[str] = ()) -> tuple[str, list[str]]:
-    """A piece of XML with its tags set right, and the elements that are open at its end.
-
-    `around` are the elements it stands in. Every element it opens and does not close stays open: the caller decides.
-    """
+def mend(text: str) -> tuple[str, list[str]]:
+    """A piece of XML with its tags set right, and the elements that are open at its end, outermost first."""
     out: list[str] = []
-    stack: list[str] = [*around]
-    floor = len(stack)
+    stack: list[str] = []
+    depths: Counter[str] = Counter()  # how many of a name are open: a stray end tag must not cost a walk up the stack
     position = 0
     while match := _TOKEN.search(text, position):
         out.append(text[position : match.start()])
@@ -194,27 +193,27 @@ def mend(text: str, around: Iterable[str] = ()) -> tuple[str, list[str]]:
             name = match["name"] or match["name2"]
             attributes = match["attributes"] if match["name"] else match["attributes2"]
             if match["end"] or match["end2"]:
-                out.append(_closed(name, stack, floor))
+                out.append(_closed(name, stack, depths))
             else:
-                out.append(_opened(name, attributes, stack, floor))
+                out.append(_opened(name, attributes, stack, depths))
     out.append(text[position:])
-    return "".join(out), stack[floor:]
+    return "".join(out), stack
 
 
-def _closed(name: str, stack: list[str], floor: int) -> str:
-    names = [known.lower() for known in stack[floor:]]
-    if name.lower() not in names:
-        return ""  # the end of something that was never begun
-    at = floor + len(names) - 1 - names[::-1].index(name.lower())
-    ends = "".join(f"</{known}>" for known in reversed(stack[at:]))
-    del stack[at:]
+def _closed(name: str, stack: list[str], depths: Counter[str]) -> str:
+    ends = ""
+    while depths[name.lower()]:  # else it is the end of something that was never begun
+        ends += f"</{(last := stack.pop())}>"
+        depths[last.lower()] -= 1
+        if last.lower() == name.lower():
+            break
     return ends
 
 
-def _opened(name: str, attributes: str, stack: list[str], floor: int) -> str:
+def _opened(name: str, attributes: str, stack: list[str], depths: Counter[str]) -> str:
     before = ""
-    while len(stack) > floor and stack[-1].lower() in _LEAVES and name.lower() in _CHILDREN:
-        before += f"</{stack.pop()}>"
+    while stack and stack[-1].lower() in _LEAVES and name.lower() in _CHILDREN:
+        before += _closed(stack[-1], stack, depths)
     empty = attributes.rstrip().endswith("/") or name.lower() in _VOID
     seen: dict[str, str] = {}
     for match in _ATTRIBUTE.finditer(attributes.rstrip().removesuffix("/")):
@@ -223,5 +222,6 @@ def _opened(name: str, attributes: str, stack: list[str], floor: int) -> str:
         seen.setdefault(match[1], value.replace('"', "&quot;").replace("<", "&lt;"))
     if not empty:
         stack.append(name)
+        depths[name.lower()] += 1
     written = "".join(f' {key}="{value}"' for key, value in seen.items())
     return f"{before}<{name}{written}{'/' if empty else ''}>"

@@ -10,7 +10,7 @@ from aggregator.parse import repair
 from aggregator.parse.scan import Layout, Malformed, scan
 
 _START = re.compile(
-    r"<!\[CDATA\[(?:(?!<!\[CDATA\[).)*?\]\]>|<!--.*?-->|<(?P<name>(?:[A-Za-z_][\w.-]{0,60}:)?(?:item|entry))(?=[\s/>])",
+    r"<!\[CDATA\[(?:(?!<!\[CDATA\[).)*?\]\]>|<!--(?:(?!<!--).)*?-->|<(?P<name>(?:[A-Za-z_][\w.-]{0,60}:)?(?:item|entry))(?=[\s/>])",
     re.S | re.I,
 )
 _CONTAINERS = ("rss", "rdf", "channel", "feed")

@@ -21,24 +21,25 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One entry: data[start:end], and what it inherits (names and attributes of the elements around it)."""
+    """One entry: data[start:end], what it inherits (names and attributes of the elements around it), its weight."""
 
     start: int
     end: int
     context: Context
-    elements: int
+    weight: int  # elements, and more for those with very many attributes: feedparser's time grows with their square
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The entries of a document in order, and the parts of the feed that they inherit besides (start, end).
 
-    `apart`: no entry means something else when another is taken away.
+    `apart`: no entry means something else when another is taken away. `weight` is that of all outside the entries.
     """
 
     slices: tuple[Slice, ...]
     inherited: tuple[tuple[int, int], ...]
     apart: bool
+    weight: int
 
 
 @dataclass(slots=True)
@@ -52,7 +53,8 @@ class _Scan:
     depth: int = 0
     inside: int = 0  # depth of the entry we are in; 0: in none
     begin: int = 0
-    elements: int = 0
+    weight: int = 0
+    outside: int = 0
     apart: bool = True
     inherited: list[tuple[int, int]] = field(default_factory=list)
     parser: expat.XMLParserType = field(init=False)
@@ -69,7 +71,7 @@ class _Scan:
             raise Malformed(str(error)) from None
         except (ValueError, MemoryError) as error:
             raise Malformed(f"{type(error).__name__}: {error}") from None
-        return Layout(tuple(self.slices), tuple(self.inherited), self.apart)
+        return Layout(tuple(self.slices), tuple(self.inherited), self.apart, self.outside)
 
     def declare(self, prefix: str | None, uri: str | None) -> None:
         prefix, uri = prefix or "", uri or ""
@@ -83,14 +85,16 @@ class _Scan:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.depth += 1
+        weight = 1 + len(attributes) ** 2 // 1000
         if self.inside:
-            self.elements += 1
+            self.weight += weight
             return
         local = name.rpartition(" ")[2].lower()
         if local in ENTRIES and self.depth > 1:
-            self.inside, self.begin, self.elements = self.depth, self.parser.CurrentByteIndex, 0
+            self.inside, self.begin, self.weight = self.depth, self.parser.CurrentByteIndex, weight
             self.declared.clear()
             return
+        self.outside += weight
         if local in _INHERITED:
             self.begin = self.parser.CurrentByteIndex
         self.stack.append((name, (*sorted(attributes.items()), *self.declared)))
@@ -108,7 +112,7 @@ class _Scan:
             if at == self.begin:  # <item/>, whose end expat does not tell
                 self.apart = False
             end = self.data.find(b">", at) + 1
-            self.slices.append(Slice(self.begin, end, tuple(self.stack), self.elements))
+            self.slices.append(Slice(self.begin, end, tuple(self.stack), self.weight))
             self.inside = 0
             self.declared.clear()
 

@@ -30,7 +30,8 @@ from aggregator.parse.scan import Layout, Malformed, scan
 from aggregator.parse.stranger import what_is_it
 
 VERSION = 1  # of the reading: rises when the same bytes are read differently, so that known entries are read again
-_MOST_ELEMENTS = 20_000  # in one entry; feedparser's time grows with their square
+_MOST_ELEMENTS = 10_000  # in one entry, and outside of all: feedparser's time grows with their square
+_MOST_AT_ONCE = 5_000  # new entries; more are left for the next polls, since a worker's time is limited
 _MOST_FLAWS = 20
 
 
@@ -50,8 +51,12 @@ def parse(url: str, text: str, known: Mapping[bytes, Seen], salt: bytes) -> Chan
     document = _document(text)
     hashes = _hashes(document, url, salt)
     new = [number for number, mark in enumerate(hashes) if mark not in known]
+    if len(new) > _MOST_AT_ONCE:
+        flaw = f"has {len(new)} new entries; {_MOST_AT_ONCE} were read, the others are left for the next polls"
+        document = dataclasses.replace(document, flaws=(*document.flaws, flaw), complete=False)
+        new = new[:_MOST_AT_ONCE]
     if len(new) < len(hashes):
-        slim = _without(document, [number for number in range(len(hashes)) if hashes[number] in known])
+        slim = _without(document, sorted({*range(len(hashes))} - {*new}))
         changes = _changes(slim, url, hashes, known, new)
         if changes is not None:
             return changes
@@ -182,7 +187,12 @@ def _changes(
 
 def _read(document: _Document, url: str) -> tuple[Any, list[str]]:
     """feedparser's dictionary, and what it could not read. Where it raises, each entry is tried alone."""
-    large = [n for n, piece in enumerate(document.layout.slices) if piece.elements > _MOST_ELEMENTS]
+    if document.layout.weight > _MOST_ELEMENTS + len(document.layout.slices):
+        text = document.data[:20_000].decode("utf-8", "replace")
+        raise ParseError(
+            what_is_it(text) if not document.layout.slices else "has too many elements outside its entries"
+        )
+    large = [n for n, piece in enumerate(document.layout.slices) if piece.weight > _MOST_ELEMENTS]
     flaws = [f"entry {n + 1} has more than {_MOST_ELEMENTS} elements and is left out" for n in large]
     if large:
         document = _without(document, large)
