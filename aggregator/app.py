@@ -33,12 +33,14 @@ from aggregator.ping import Pinger
 from aggregator.publish import own
 from aggregator.schedule import Signals
 from aggregator.site import Site
-from aggregator.store import Due, Outcome, Read, Store, open_writer
+from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer
 from aggregator.stories import Editor
 
 T = TypeVar("T")
 
 BATCH = 50  # polls in one transaction
+POLLS_KEPT = timedelta(days=30)  # rows of `fetches`
+UPKEEP = timedelta(minutes=1)  # between two looks for something to prune, when the last one found nothing
 _BACKLOG = 10  # stories of a feed added later that may enter the merged feed at once, or a fifth of it
 _AFTER_FAULT = 10.0  # seconds a poll that could not be committed waits before it is due again
 
@@ -80,6 +82,7 @@ class Aggregator:
         self.changed = asyncio.Event()  # set by each commit that brought something, for whoever publishes
         self.faults: list[str] = []  # what the writer could not do, since last asked
         self._busy: set[int] = set()
+        self._next_upkeep: datetime | None = None
         self._publishing = asyncio.Lock()
         self._dice = random.Random()  # noqa: S311 - jitter is no secret
 
@@ -186,6 +189,36 @@ class Aggregator:
                 self._pinger.tell(self.config.output.hub, self.site.news)
             return changed
 
+    async def upkeep(self) -> Expired:
+        """One short step of retention, where one is due; gives what was removed. Call it at every tick."""
+        now = self.clock()
+        if self._next_upkeep is not None and self._next_upkeep - UPKEEP <= now < self._next_upkeep:
+            return Expired()
+        removed, shrunk = await self._write(self._upkeep, now)
+        self._next_upkeep = None if removed or shrunk else now + UPKEEP
+        if removed.stories:
+            self.dirty = True
+        return removed
+
+    def _upkeep(self, now: datetime) -> tuple[Expired, int]:
+        retention, before = self.store.retention, self._kept_since(now)
+        with self.store.transaction():
+            stories, articles = retention.prune(before, now) if before else (0, 0)
+        with self.store.transaction():
+            polls = retention.prune_polls(now - POLLS_KEPT)
+        return Expired(stories, articles, polls), retention.shrink()
+
+    def _kept_since(self, now: datetime) -> datetime | None:
+        keep = self.config.retention.keep
+        return None if keep == "forever" else now - keep
+
+    async def shrink(self) -> int:
+        """Gives the file's free pages back to the disk, step by step; gives how many there were."""
+        pages = 0
+        while step := await self._write(self.store.retention.shrink, True):
+            pages += step
+        return pages
+
     async def read(self, question: Callable[[Read], T]) -> T:
         """An answer from the database, through the writer's connection."""
         return await self._write(lambda: question(Read(self.store.connection)))
@@ -221,13 +254,18 @@ class Aggregator:
             if response.status == 304 or mark == due.body_hash:
                 return self._scheduled(outcome, signals), False
             known = await self._write(self.store.feeds.known_hashes, due.feed)
-            digest = await self.engine.run(Job(response, subscription, known))
+            sources = await self._write(self.store.feeds.known_sources, due.feed)
+            digest = await self.engine.run(Job(response, subscription, known, sources))
         if isinstance(digest, ParseError):
             failed = self._failed(due, FetchError(str(digest), response.status), now)
             return dataclasses.replace(failed, bytes=len(response.body), seconds=response.seconds), False
         outcome = dataclasses.replace(
-            outcome, feed=digest.feed, items=digest.items, guids=digest.guids, flaws=digest.flaws, body_hash=mark
-        )
+            outcome, feed=digest.feed, items=digest.items, guids=digest.guids, flaws=digest.flaws, body_hash=mark,
+            sources=digest.sources,
+        )  # fmt: skip
+        if not digest.feed.complete:
+            # A document that broke off is asked for again: what is missing would hide behind a 304.
+            outcome = dataclasses.replace(outcome, etag=None, last_modified=None, body_hash=None)
         return self._scheduled(outcome, dataclasses.replace(signals, ttl=digest.feed.ttl)), False
 
     def _failed(self, due: Due, error: FetchError, now: datetime) -> Outcome:
@@ -291,7 +329,7 @@ class Aggregator:
         editor = Editor(self.store, self.config.dedupe, self._by_id)
         counts = {"new": 0, "changed": 0, "same": 0}
         articles = []
-        for item in outcome.items:
+        for item in self.store.retention.wanted(feed, outcome.items, self._kept_since(now)):
             saved = self.store.articles.save(feed, item, outcome.guids, now)
             counts[saved.change] += 1
             if saved.change == "new":

@@ -32,7 +32,7 @@ DOORS = {
     "httpx": {"fetch"},
     "aiohttp": {"fetch"},
     "httpx_aiohttp": {"fetch"},
-    "bs4": {"clean"},
+    "bs4": {"clean", "parse"},
     "soupsieve": {"clean"},
     "nh3": {"clean"},
     "selectolax": {"clean"},
@@ -88,6 +88,11 @@ def test_each_library_has_one_door() -> None:
         if doors is not None and room not in doors:
             wrong.append(f"{path.relative_to(HOUSE)} imports {module}")
     assert wrong == []
+
+
+def test_the_five_packages_the_project_is_built_on_stay_in_use() -> None:
+    used = {module.split(".")[0] for _, _, module in imports()}
+    assert {"feedparser", "httpx", "apscheduler", "sqlite_utils", "bs4"} <= used
 
 
 def test_every_library_is_used() -> None:
