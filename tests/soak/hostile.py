@@ -376,7 +376,8 @@ if __name__ == "__main__":
         [(_, found)] = poll(chosen).items()
         harm = found.harm(chosen)
         broken += bool(harm)
-        print(f"{'HARM' if harm else 'fine'}  {chosen:22} {found.seconds:5.1f} s {found.memory:5.0f} MiB, {found.stored} stored"
-              f"{', ' + (found.error or '')[:110] if found.error else ''}{'  <- ' + ', '.join(harm) if harm else ''}", flush=True)  # fmt: skip
+        told = [f"{found.stored} stored", *([(found.error or "")[:110]] if found.error else []), *harm]
+        verdict = "HARM" if harm else "fine"
+        print(f"{verdict}  {chosen:22} {found.seconds:5.1f} s {found.memory:5.0f} MiB, {'; '.join(told)}", flush=True)
     print(f"{len(sys.argv[1:] or ALL)} tried, {broken} did harm")
     sys.exit(1 if broken else 0)
