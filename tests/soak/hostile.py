@@ -336,6 +336,8 @@ def poll(*names: str) -> dict[str, Found]:
             time.sleep(0.05)
         seconds = time.monotonic() - began
         reading.join()
+        if program.stdout:
+            program.stdout.close()
         text = b"".join(output).decode("utf-8", "replace")
         clean = not any(ord(c) < 32 and c != "\n" for c in text) and "\x9b" not in text and "Traceback" not in text
         with contextlib.closing(sqlite3.connect(folder / "aggregator.db")) as db:
