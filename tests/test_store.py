@@ -492,7 +492,7 @@ def test_all_of_examples_sql_is_read() -> None:
 
 def test_the_shipped_metadata_is_up_to_date() -> None:
     assert shipped.text("metadata.yaml") == metadata(), (
-        "python -m aggregator.store.metadata > aggregator/store/sql/metadata.yaml"
+        "aggregator examples --metadata > aggregator/store/sql/metadata.yaml"
     )
 
 
