@@ -174,5 +174,5 @@ def _source(source: Any, base: str) -> Source | None:
     links = {str(a.get("rel")): a.get("href") for a in dict.get(source, "links", [])}
     # RSS <source url> is the feed; Atom has the feed as rel=self and the site as rel=alternate.
     feed = links.get("self") or get(source, "url") or get(source, "href")
-    found = Source(get(source, "title"), join(base, feed), join(base, links.get("alternate")))
+    found = Source(get(source, "title"), join(base, feed), join(base, links.get("alternate")), get(source, "id"))
     return found if any(getattr(found, name) for name in Source.__slots__) else None
