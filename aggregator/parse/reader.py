@@ -13,7 +13,9 @@ import xml.sax.handler
 from typing import Any
 
 import feedparser
-from feedparser.api import StrictFeedParser
+from feedparser.api import SUPPORTED_VERSIONS, StrictFeedParser
+
+FORMATS: dict[str, str] = {**SUPPORTED_VERSIONS, "": "unknown RSS"}  # by feedparser's short names
 
 
 class _Reader(StrictFeedParser):  # type: ignore[misc]

@@ -179,6 +179,7 @@ def _changes(
         ttl=_ttl(entry.get(head, "ttl")),
         entries=entries_apart,
         flaws=tuple(flaws[:_MOST_FLAWS]),
+        format=reader.FORMATS.get(data.version),
         complete=document.complete,
     )
     sources = {mark: s for mark, s in every.items() if s is not None}
