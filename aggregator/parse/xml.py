@@ -199,6 +199,8 @@ def _read(document: _Document, url: str) -> tuple[Any, list[str]]:
         document = _without(document, large)
     try:
         return reader.read(document.data, url), flaws
+    except MemoryError:
+        raise  # of the worker, which the engine tells
     except Exception as error:  # noqa: BLE001 - feedparser raises many kinds on odd input (kurtmckee/feedparser)
         reason = f"{type(error).__name__}: {error}"[:200]
     numbers = range(len(document.layout.slices))
