@@ -112,7 +112,7 @@ def _hashes(document: _Document, url: str, salt: bytes) -> list[bytes]:
         return []
     found, last, around = [], None, b""
     for piece in layout.slices:
-        if piece.context is not last:
+        if piece.context != last:
             last = piece.context
             inherited = repr((VERSION, url, salt, piece.context)).encode("utf-8", "surrogatepass")
             around = hashlib.blake2b(inherited + b"".join(document.data[a:b] for a, b in layout.inherited)).digest()
