@@ -79,10 +79,11 @@ def _url(item: Any, links: list[Any], base: str) -> str | None:
         if (url := join(base, link["href"])) and (":" not in link["href"][:30] or url.lower().startswith("http")):
             return url
     guid, link = get(item, "id"), get(item, "link")
-    if link is not None and link == guid and not guid.lower().startswith(("http://", "https://", "/")):
-        link = None  # a guid that calls itself a permalink and is no address
-    if link is not None:
+    if link is not None and link != guid:
         return join(base, link)
+    # A guid is an address unless it says that it is none (RSS 2.0); many that say nothing are none either.
+    if guid and dict.get(item, "permalink") and guid.lower().startswith(("http://", "https://", "/")):
+        return join(base, guid)
     sources = (part for part in dict.get(item, "content", []) if get(part, "src"))  # RFC 4287 §4.1.3.2
     return next((join(base, part["src"]) for part in sources), None)
 

@@ -47,6 +47,12 @@ class _Reader(StrictFeedParser):  # type: ignore[misc]
     _start_entry = _start_item
     _end_entry = _end_item
 
+    def _end_guid(self) -> None:
+        self._save("permalink", bool(self.guidislink))
+        super()._end_guid()
+
+    _end_id = _end_guid
+
     def _forget(self) -> None:
         self.incontent = self.inauthor = self.incontributor = self.inpublisher = self.insource = 0
         self.inimage = self.intextinput = self.svgOK = self.hasContent = 0
