@@ -31,12 +31,14 @@ from aggregator.fetch import Client, Guard
 from aggregator.model import Request, Response, Subscription
 from aggregator.schedule import Signals
 from aggregator.site import Site
-from aggregator.store import Due, Outcome, Read, Store, open_writer
+from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer
 from aggregator.stories import Editor
 
 T = TypeVar("T")
 
 BATCH = 50  # polls in one transaction
+POLLS_KEPT = timedelta(days=30)  # rows of `fetches`
+UPKEEP = timedelta(minutes=1)  # between two looks for something to prune, when the last one found nothing
 _AFTER_FAULT = 10.0  # seconds a poll that could not be committed waits before it is due again
 
 
@@ -76,6 +78,7 @@ class Aggregator:
         self.dirty = True  # whether something may have to be published
         self.faults: list[str] = []  # what the writer could not do, since last asked
         self._busy: set[int] = set()
+        self._next_upkeep: datetime | None = None
         self._dice = random.Random()  # noqa: S311 - jitter is no secret
 
     async def __aenter__(self) -> Self:
@@ -88,6 +91,7 @@ class Aggregator:
             self._stack.push_async_callback(self._write, lambda: opened.__exit__(None, None, None))
             self.store = Store(connection)
             await self._write(self._sync)
+            await self._write(self.site.sweep)
             await self._stack.enter_async_context(self.engine)
             self.client = await self._stack.enter_async_context(_client(self.config))
         except BaseException:
@@ -168,6 +172,36 @@ class Aggregator:
         """Brings the published documents up to date; gives how many changed. `site.faults` says what went wrong."""
         self.dirty = False
         return await self._write(self.site.publish, self.store, self.config, self.clock())
+
+    async def upkeep(self) -> Expired:
+        """One short step of retention, where one is due; gives what was removed. Call it at every tick."""
+        now = self.clock()
+        if self._next_upkeep is not None and self._next_upkeep - UPKEEP <= now < self._next_upkeep:
+            return Expired()
+        removed, shrunk = await self._write(self._upkeep, now)
+        self._next_upkeep = None if removed or shrunk else now + UPKEEP
+        if removed.stories:
+            self.dirty = True
+        return removed
+
+    def _upkeep(self, now: datetime) -> tuple[Expired, int]:
+        retention, before = self.store.retention, self._kept_since(now)
+        with self.store.transaction():
+            stories, articles = retention.prune(before, now) if before else (0, 0)
+        with self.store.transaction():
+            polls = retention.prune_polls(now - POLLS_KEPT)
+        return Expired(stories, articles, polls), retention.shrink()
+
+    def _kept_since(self, now: datetime) -> datetime | None:
+        keep = self.config.retention.keep
+        return None if keep == "forever" else now - keep
+
+    async def shrink(self) -> int:
+        """Gives the file's free pages back to the disk, step by step; gives how many there were."""
+        pages = 0
+        while step := await self._write(self.store.retention.shrink, True):
+            pages += step
+        return pages
 
     async def read(self, question: Callable[[Read], T]) -> T:
         """An answer from the database, through the writer's connection."""
@@ -268,7 +302,7 @@ class Aggregator:
         editor = Editor(self.store, self.config.dedupe, self._by_id)
         counts = {"new": 0, "changed": 0, "same": 0}
         articles = []
-        for item in outcome.items:
+        for item in self.store.retention.wanted(feed, outcome.items, self._kept_since(now)):
             saved = self.store.articles.save(feed, item, outcome.guids, now)
             counts[saved.change] += 1
             if saved.change == "new":

@@ -89,6 +89,9 @@ class Daemon:
             await self._reload()
             dues = await self.aggregator.due()
             self._start(dues)
+            removed = await self.aggregator.upkeep()
+            if removed.stories:
+                log.info("pruned %d stories older than retention.keep", removed.stories)
             if self.aggregator.dirty:
                 changed = await self.aggregator.publish()
                 if changed:

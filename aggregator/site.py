@@ -40,6 +40,9 @@ class Document:
         return hashlib.blake2b(self.body, digest_size=12).hexdigest()
 
 
+_UNFINISHED = ".part"
+
+
 @dataclass(slots=True)
 class Site:
     """The documents by path below the site ("feed.atom"), and what went wrong when they were last made."""
@@ -47,6 +50,12 @@ class Site:
     directory: Path
     documents: dict[str, Document] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+
+    def sweep(self) -> None:
+        """Removes what a writer left unfinished that was killed. Only the one writer may call this."""
+        for path in self.directory.rglob(f".*{_UNFINISHED}"):
+            with contextlib.suppress(OSError):  # a folder that can't be written is reported when it has to be
+                path.unlink()
 
     def publish(self, store: Store, config: Config, now: datetime) -> int:
         """Brings all documents up to date; gives how many changed."""
@@ -157,7 +166,7 @@ def _dated(path: Path) -> float | None:
 def _write(path: Path, data: bytes, at: datetime) -> None:
     """Replaces a file in one step; its date is that of the document, so that any web server sends the right one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_UNFINISHED, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -71,15 +71,17 @@ class Articles:
         return Saved(number, "changed" if changed else "same")
 
     def _stored(self, feed: int, article: Article, guids: Collection[str]) -> sqlite3.Row | None:
-        query = "SELECT articles.*, text_hash FROM articles JOIN _sources ON article_id = id WHERE feed_id = ? AND "
-        row: sqlite3.Row | None = self.connection.execute(query + "guid = ?", (feed, article.guid)).fetchone()
+        query = "SELECT articles.*, text_hash FROM articles JOIN _sources ON article_id = id WHERE "
+        row: sqlite3.Row | None = self.connection.execute(
+            query + "feed_id = ? AND guid = ?", (feed, article.guid)
+        ).fetchone()
         if row is not None:
             return row
         # Some feeds give an entry another id at every fetch: then the id we know is gone from the document, and the
         # article with the same address and the same title or text is this one.
         rows = self.connection.execute(
-            query + "url = ? AND (title = ? OR content_text = ?) LIMIT 3",
-            (feed, article.url, article.title, article.content_text),
+            query + "url = ? AND +feed_id = ? AND (title = ? OR content_text = ?) LIMIT 3",  # "+": by the index of url
+            (article.url, feed, article.title, article.content_text),
         ).fetchall()
         rows = [row for row in rows if row["guid"] not in guids]
         return rows[0] if len(rows) == 1 else None

@@ -16,6 +16,8 @@ from aggregator.store.times import from_text
 
 Row = dict[str, Any]
 
+RANKED = 1000  # of the articles that a search finds, the newest
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -103,6 +105,36 @@ class Read:
         """The view latest."""
         where = "WHERE copies > 1" if only_copied else ""
         return _rows(self.connection.execute(f"SELECT * FROM latest {where} LIMIT ?", (most,)))
+
+    def examples(self) -> list[Row]:
+        """The table examples."""
+        return _rows(self.connection.execute("SELECT name, question, sql FROM examples ORDER BY id"))
+
+    def answer(self, query: str) -> list[Row]:
+        """The rows of one of them."""
+        return _rows(self.connection.execute(query))
+
+    def search(self, match: str, most: int, copies: bool = False) -> list[Row]:
+        """The best of the newest articles that an FTS5 query finds, one for each story unless `copies` is set.
+
+        Only the newest are ranked: to rank the million that have a common word would take seconds, and nobody reads on.
+        """
+        found: dict[int, Row] = {}
+        cursor = self.connection.execute(
+            "SELECT articles.story_id, articles.id AS article_id, articles.published_at, feeds.title AS feed, "
+            "articles.title, articles.url, stories.copies, stories.lead_article_id = articles.id AS leads, "
+            "snippet(articles_fts, 1, '', '', ' … ', 16) AS snippet FROM articles_fts "
+            "JOIN articles ON articles.id = articles_fts.rowid JOIN stories ON stories.id = articles.story_id "
+            "JOIN feeds ON feeds.id = articles.feed_id WHERE articles_fts MATCH ?1 AND articles_fts.rowid >= "
+            "(SELECT min(rowid) FROM (SELECT rowid FROM articles_fts WHERE articles_fts MATCH ?1 "
+            "ORDER BY rowid DESC LIMIT ?2)) ORDER BY articles_fts.rank",
+            (match, RANKED),
+        )
+        for row in cursor:
+            found.setdefault(row["article_id"] if copies else row["story_id"], dict(row))
+            if len(found) == most:
+                break
+        return list(found.values())
 
     def article(self, name: str) -> Row | None:
         """The article with this id, address or guid."""

@@ -9,8 +9,10 @@ from datetime import datetime
 
 from aggregator.store.articles import Articles
 from aggregator.store.feeds import Feeds
+from aggregator.store.retention import Retention
 from aggregator.store.stories import Stories
 from aggregator.store.times import from_text, to_text
+from aggregator.store.wal import Wal
 
 
 class Store:
@@ -21,6 +23,8 @@ class Store:
         self.feeds = Feeds(connection)
         self.articles = Articles(connection)
         self.stories = Stories(connection)
+        self.retention = Retention(connection)
+        self._wal = Wal(connection)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -32,6 +36,7 @@ class Store:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
+        self._wal.bound()
 
     def changed_at(self, path: str, hash: bytes) -> datetime | None:
         """When the document at `path` became what it is; None when the one with this hash was not published yet."""
