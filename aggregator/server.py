@@ -13,6 +13,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Protocol
 
 import uvicorn
 from starlette.applications import Starlette
@@ -37,7 +38,17 @@ ALIASES = {
 }
 
 
-def application(site: Site, auth: str | None, ready: Callable[[], bool]) -> Starlette:
+class Pages(Protocol):
+    """The pages for people, made when asked for."""
+
+    async def __call__(self, request: Request) -> Response | None:
+        """The page at an address; None where there is none."""
+
+    async def missing(self, request: Request) -> Response:
+        """The page for an address that has nothing."""
+
+
+def application(site: Site, auth: str | None, ready: Callable[[], bool], pages: Pages | None = None) -> Starlette:
     """The ASGI application. `auth` is user:password or None; `ready` says whether the program can do its job."""
 
     async def alive(request: Request) -> Response:
@@ -51,10 +62,14 @@ def application(site: Site, auth: str | None, ready: Callable[[], bool]) -> Star
             return PlainTextResponse(
                 "401: a password is needed\n", 401, {"WWW-Authenticate": 'Basic realm="aggregator", charset="UTF-8"'}
             )
+        if pages is not None and (made := await pages(request)) is not None:
+            return made
         path = request.path_params["path"] or "index.html"
         if path in ALIASES:
             return RedirectResponse(f"/{ALIASES[path]}", 308)
         found = site.documents.get(path)
+        if found is None and pages is not None and "text/html" in request.headers.get("accept", ""):
+            return await pages.missing(request)
         if found is None:
             return PlainTextResponse("404: there is nothing here; the merged feed is at /feed.atom\n", 404)
         return _respond(request, found)

@@ -13,6 +13,18 @@ style sheet, the icon and a small script, without which everything works.
 """
 
 from aggregator.page.asked import Asked, Mistaken
-from aggregator.page.render import LONGEST, POLICY, STATIC, Alternate, Asset, Frame, render, trim
+from aggregator.page.render import LONGEST, POLICY, QUIET_POLICY, STATIC, Alternate, Asset, Frame, render, trim
 
-__all__ = ["LONGEST", "POLICY", "STATIC", "Alternate", "Asked", "Asset", "Frame", "Mistaken", "render", "trim"]
+__all__ = [
+    "LONGEST",
+    "POLICY",
+    "QUIET_POLICY",
+    "STATIC",
+    "Alternate",
+    "Asked",
+    "Asset",
+    "Frame",
+    "Mistaken",
+    "render",
+    "trim",
+]

@@ -9,7 +9,7 @@ from statistics import median
 
 MOST_NODES = 10  # on either side; what is smaller stands in the table only
 
-_WIDTH, _BAR, _ROW, _GAP = 360, 10, 30, 14
+_WIDTH, _BAR, _HEAD, _ROW, _GAP = 360, 10, 10, 30, 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Arrow:
 
     flow: Flow
     path: str
+    head: str  # the arrow's head, as a path
     width: float
     colour: int
 
@@ -113,9 +114,11 @@ def _arrows(drawn: Sequence[Flow], left: Sequence[Node], right: Sequence[Node], 
         y1, y2 = starts[flow.source] + width / 2, ends[flow.copier] + width / 2
         starts[flow.source] += flow.copies * scale
         ends[flow.copier] += flow.copies * scale
-        x1, x2, middle = _BAR + 1, _WIDTH - _BAR - 9, _WIDTH / 2
+        x1, x2, middle = _BAR + 1, _WIDTH - _BAR - 1 - _HEAD, _WIDTH / 2
         path = f"M{x1} {y1:.1f}C{middle:g} {y1:.1f} {middle:g} {y2:.1f} {x2} {y2:.1f}"
-        arrows.append(Arrow(flow, path, round(width, 1), colours[flow.source]))
+        half = max(3.5, width / 2 + 1.5)
+        head = f"M{x2} {y2 - half:.1f}l{_HEAD} {half:.1f}l-{_HEAD} {half:.1f}z"
+        arrows.append(Arrow(flow, path, head, round(width, 1), colours[flow.source]))
     return tuple(arrows)
 
 

@@ -58,7 +58,9 @@ def _pieces(lead: list[str], copy: list[str]) -> Iterator[Piece]:
 
 def _tokens(text: str) -> list[str]:
     """The words, each with the white space after it; a text without spaces between words goes by single characters."""
-    return re.findall(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]\s*|[^\s\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+\s*", text)
+    return re.findall(
+        r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]\s*|[^\s\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+\s*", text
+    )
 
 
 def _fold(word: str) -> str:

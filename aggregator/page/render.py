@@ -25,6 +25,8 @@ POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' https: http:; media-src https: http:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
+# For a reader whose browser asks to save data or for privacy (Save-Data, Sec-GPC): nothing from other sites at all.
+QUIET_POLICY = POLICY.replace(" https: http:", "").replace("media-src;", "media-src 'none';")
 LONGEST = 50_000  # bytes of a page of the river
 
 

@@ -18,6 +18,7 @@ from aggregator.page import charts, content, diff, words
 from aggregator.page.asked import Asked, cursor
 
 Row = Mapping[str, Any]
+Rows = Sequence[Row]
 Segments = list[tuple[str, bool]]  # a text in pieces: (piece, whether it was searched for)
 
 DAYS = 30  # that the sparklines, shares and delays look back
@@ -108,13 +109,17 @@ def river(asked: Asked, rows: Sequence[Row], more: bool, choices: Choices, now: 
     if asked.tag:
         chips.append(Chip(f"tag: {_cut(asked.tag, 60)}", asked.address(tag="", before="")))
     if asked.feed is not None:
-        chips.append(Chip(f"feed: {_cut(names.get(asked.feed, str(asked.feed)), 60)}", asked.address(feed=None, before="")))
+        chips.append(
+            Chip(f"feed: {_cut(names.get(asked.feed, str(asked.feed)), 60)}", asked.address(feed=None, before=""))
+        )
     if asked.lang:
         chips.append(Chip(f"language: {words.language(asked.lang)}", asked.address(lang="", before="")))
     if asked.copied:
         chips.append(Chip("only with copies", asked.address(copied=False, before="")))
     empty, commands = _emptiness(asked, choices, names) if not rows else ([], [])
-    offered = choices.feeds if len(choices.feeds) <= _MOST_FEEDS else [f for f in choices.feeds if f["id"] == asked.feed]
+    offered = (
+        choices.feeds if len(choices.feeds) <= _MOST_FEEDS else [f for f in choices.feeds if f["id"] == asked.feed]
+    )
     return River(
         heading=_heading(asked, names),
         days=days,
@@ -261,7 +266,7 @@ def story(row: Row, members: Sequence[Row], lead: Row, copy: Row | None) -> Stor
     others = [member for member in shown if not member.leads]
     compared = next((member for member in others if copy is not None and member.id == copy["id"]), None)
     difference = diff.compare(lead["content_text"], copy["content_text"]) if copy is not None and compared else None
-    tally = [(kind, difference.words(kind)) for kind in diff.KINDS] if difference else []
+    tally: list[tuple[str, int]] = [(kind, difference.words(kind)) for kind in diff.KINDS] if difference else []
     removed: Sequence[Row] = copy["removed"][:40] if copy is not None else []
     if removed:
         tally.append(("removed", sum(len(removal["text"].split()) for removal in removed)))
@@ -434,7 +439,9 @@ def _share(delays: Sequence[float], total: int) -> str:
     middle = median(delays)
     if abs(middle) < 1 / 60:
         return f"{share} copies, at the same time as the origin"
-    return f"{share} copies, typically {words.span(abs(middle) * 3600)} {'behind' if middle > 0 else 'before'} the origin"
+    return (
+        f"{share} copies, typically {words.span(abs(middle) * 3600)} {'behind' if middle > 0 else 'before'} the origin"
+    )
 
 
 def _state(row: Row) -> tuple[str, str]:
@@ -447,6 +454,30 @@ def _state(row: Row) -> tuple[str, str]:
     if row["last_error"]:
         return "failing", "Failing"
     return "good", "Well"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A page of feeds."""
+
+    sentence: str
+    feeds: list[Feed]
+    days: int
+    page: int
+    pages: int
+
+
+def facts(row: Row, tags: Sequence[str], now: datetime) -> list[tuple[str, str]]:
+    """What else there is to know of a feed."""
+    roles = {"origin": "publishes its own", "republisher": "carries what others publish"}
+    found = [
+        ("Address", row["url"]),
+        ("In feeds.yaml as", row["configured_url"] if row["configured_url"] != row["url"] else ""),
+        ("Role", roles.get(row["role"], "")),
+        ("Tags", ", ".join(tags)),
+        ("Last news", words.ago(_time(row["last_changed_at"]), now) if row["last_changed_at"] else "none yet"),
+    ]
+    return [(name, value) for name, value in found if value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -485,6 +516,13 @@ def feeds_sentence(counts: Row) -> str:
     if not counts["failing"]:
         return f"{polled}, all well. Numbers are of the last {DAYS} days."
     return f"{polled}, {counts['failing']:,} of them in trouble. Numbers are of the last {DAYS} days."
+
+
+def flows_sentence(flows: Sequence[charts.Flow]) -> str:
+    """Who copies whom at a glance."""
+    copies = sum(flow.copies for flow in flows)
+    pairs = words.count(len(flows), "pair of feeds", "pairs of feeds")
+    return f"{words.count(copies, 'copy was', 'copies were')} recognised in the last {DAYS} days, between {pairs}."
 
 
 def flows_of(feed: int, flows: Sequence[charts.Flow], names: Mapping[int, str]) -> list[str]:

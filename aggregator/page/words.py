@@ -9,7 +9,7 @@ _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "Augu
            "November", "December")  # fmt: skip
 
 # Languages by their own names, as a person who reads one would look for it.
-_LANGUAGES = dict(
+_LANGUAGES = dict(  # noqa: C408 - the quotes of a literal would double its length
     ar="العربية", bg="Български", ca="Català", cs="Čeština", da="Dansk", de="Deutsch", el="Ελληνικά", en="English",
     es="Español", et="Eesti", eu="Euskara", fa="فارسی", fi="Suomi", fr="Français", ga="Gaeilge", he="עברית", hi="हिन्दी",
     hr="Hrvatski", hu="Magyar", id="Bahasa Indonesia", it="Italiano", ja="日本語", ko="한국어", lt="Lietuvių",
@@ -82,8 +82,8 @@ def size(bytes: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as per cent; what is not quite all is never called 100 %."""
-    return "100 %" if share >= 1 else f"{min(99, round(share * 100))} %"
+    """A share as per cent; what is not quite all is never called 100%."""
+    return "100%" if share >= 1 else f"{min(99, round(share * 100))}%"
 
 
 def language(tag: str) -> str:

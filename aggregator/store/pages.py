@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -20,15 +19,14 @@ from typing import NamedTuple
 
 from aggregator.errors import StoreError
 from aggregator.store.database import open_reader
+from aggregator.store.query import to_match
 from aggregator.store.read import Row
-from aggregator.store.times import from_text, to_text
+from aggregator.store.times import to_text
 
 PATIENCE = 3.0  # seconds
 FEW = 4000  # articles that pass a filter: up to here, they are gone through; beyond, the stories are
 MARKS = ("\x02", "\x03")  # around a word that was found; stored texts have no control characters
 
-_LONGEST_QUERY = 400  # characters of it that count
-_MOST_TERMS = 16
 _HTML_FOR_PICTURE = 20_000  # characters of an article in which a picture is looked for
 
 
@@ -65,8 +63,9 @@ class Pages:
 
         With a query, `found_title` and `found_text` have the words found between MARKS.
         """
-        where, values = ["lead.id = stories.lead_article_id", "feeds.id = lead.feed_id"], {}
-        match = match_expression(wanted.query)
+        where = ["lead.id = stories.lead_article_id", "feeds.id = lead.feed_id"]
+        values: dict[str, object] = {"most": most}
+        match = to_match(wanted.query)
         if wanted.query.strip() and not match:
             return []
         found = self._candidates(wanted, match)
@@ -86,14 +85,14 @@ class Pages:
             where.append("stories.copies > 1")
         if wanted.before:
             where.append("(stories.published_at, stories.id) < (:published_at, :story)")
-            values |= {"published_at": wanted.before.published_at, "story": str(wanted.before.story)}
+            values |= {"published_at": wanted.before.published_at, "story": wanted.before.story}
         rows = self._rows(
             "SELECT stories.id, stories.title, stories.url, stories.published_at, stories.copies, lead.id AS article, "
             "lead.author, lead.summary, lead.language, lead.enclosures, lead.feed_id, feeds.title AS feed, "
             f"substr(lead.content_html, 1, {_HTML_FOR_PICTURE}) AS html FROM stories CROSS JOIN articles AS lead "
             f"CROSS JOIN feeds WHERE {' AND '.join(where)} "
             "ORDER BY stories.published_at DESC, stories.id DESC LIMIT :most",
-            {**values, "most": most, "story": int(values.get("story", 0))},
+            values,
         )
         copies: dict[int, list[Row]] = {row["id"]: [] for row in rows}
         for copy in self._rows(
@@ -116,12 +115,12 @@ class Pages:
             hits = [row[0] for row in self.connection.execute(
                 "SELECT rowid FROM articles_fts WHERE articles_fts MATCH ? LIMIT ?", (match, FEW + 1))]  # fmt: skip
             if len(hits) <= FEW:
-                rows = self.connection.execute(
+                among = self.connection.execute(
                     "SELECT DISTINCT story_id FROM articles WHERE id IN (SELECT value FROM json_each(:hits)) "
                     f"AND story_id IS NOT NULL {'AND ' + article if article else ''}",
                     {**values, "hits": json.dumps(hits)},
                 )
-                return [row[0] for row in rows]
+                return [row[0] for row in among]
         if not article:
             return None
         rows = self.connection.execute(
@@ -172,7 +171,8 @@ class Pages:
     def story(self, story: int) -> Row | None:
         """A story with the reason for its lead; None where there is none."""
         rows = self._rows(
-            "SELECT stories.*, reason AS lead_reason FROM stories LEFT JOIN _leads ON story_id = id WHERE id = ?", (story,)
+            "SELECT stories.*, reason AS lead_reason FROM stories LEFT JOIN _leads ON story_id = id WHERE id = ?",
+            (story,),
         )
         return rows[0] if rows else None
 
@@ -216,7 +216,9 @@ class Pages:
 
     def polls(self, feed: int, most: int) -> list[Row]:
         """The last polls of a feed, the newest first."""
-        return self._rows("SELECT * FROM fetches WHERE feed_id = ? ORDER BY fetched_at DESC, id DESC LIMIT ?", (feed, most))
+        return self._rows(
+            "SELECT * FROM fetches WHERE feed_id = ? ORDER BY fetched_at DESC, id DESC LIMIT ?", (feed, most)
+        )
 
     def per_day(self, feeds: Collection[int], since: datetime) -> dict[int, dict[str, int]]:
         """How many articles these feeds published on each day ("2026-11-23"), by feed."""
@@ -246,8 +248,12 @@ class Pages:
                          "pragma_page_size()")[0]  # fmt: skip
         return row | {"schema": self.connection.execute("PRAGMA user_version").fetchone()[0]}
 
+    def examples(self) -> list[Row]:
+        """The table examples: questions people have, and the SQL that answers them."""
+        return self._rows("SELECT question, sql FROM examples ORDER BY id")
+
     def _rows(self, query: str, values: Sequence[object] | dict[str, object] = ()) -> list[Row]:
-        return [dict(row) for row in self.connection.execute(query, values)]  # type: ignore[arg-type]
+        return [dict(row) for row in self.connection.execute(query, values)]
 
 
 _HEALTH = """
@@ -272,34 +278,6 @@ def open_pages(path: Path, patience: float = PATIENCE) -> Iterator[Pages]:
             if "interrupted" in str(error):
                 raise Slow(f"stopped after {patience:g} s") from None
             raise StoreError(f"can't read {path}: {error}") from None
-
-
-def match_expression(query: str) -> str:
-    """What a person typed as an FTS5 expression: all words, "phrases", -without; nothing typed can be an error.
-
-    The last word may be unfinished. "" where there is no word in it.
-    """
-    terms: list[str] = []
-    without: list[str] = []
-    text = query[:_LONGEST_QUERY]
-    for minus, phrase, word in re.findall(r'(?:(?<!\S)(-))?(?:"([^"]*)"?|([^\s"]+))', text):
-        words = re.findall(r"\w+", phrase or word)
-        if not words:
-            continue
-        term = '"' + " ".join(words) + '"'
-        (without if minus else terms).append(term)
-    if not terms:
-        return ""
-    terms = terms[:_MOST_TERMS]
-    if not text.rstrip().endswith('"') and not text[-1:].isspace() and len(terms[-1]) > 4:
-        terms[-1] += "*"  # FTS5 §3.3: a prefix of the last word of a phrase
-    expression = " AND ".join(terms)
-    return f"({expression}) NOT ({' OR '.join(without[:_MOST_TERMS])})" if without else expression
-
-
-def time_of(row: Row, name: str) -> datetime | None:
-    """A time of a row."""
-    return from_text(row[name]) if row[name] else None
 
 
 def _of_articles(wanted: Wanted) -> tuple[str, dict[str, object]]:
