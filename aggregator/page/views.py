@@ -158,7 +158,7 @@ def _emptiness(asked: Asked, choices: Choices, names: Mapping[int, str]) -> tupl
         if asked.before and not asked.narrowed:
             return ["Nothing is older than this: here the river begins."], []
         if asked.q:
-            return ["Nothing has all these words. Fewer words, or the beginning of one, find more."], []
+            return ["Nothing has all these words. Fewer words find more, or a beginning with a star: harb*"], []
         return ["No story passes these filters."], []
     if not counts["feeds"]:
         return ["No feed is polled yet. Name some in feeds.yaml, or let the aggregator find the feed behind a page:"], [
