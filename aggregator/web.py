@@ -35,6 +35,7 @@ from aggregator.page import Alternate, Asked, Frame, Mistaken, charts, views, wo
 from aggregator.server import accepts_gzip, is_fresh
 from aggregator.site import slug
 from aggregator.store import Before, Pages, Slow, Wanted, open_pages
+from aggregator.store.pages import FEW
 
 STORIES = 25  # on a page of the river
 FEEDS = 24  # on a page of feeds
@@ -154,14 +155,16 @@ class Web:
                 feeds = frozenset({asked.feed}) if feeds is None or asked.feed in feeds else frozenset()
             before = Before(*asked.place) if asked.place else None
             wanted = Wanted(asked.q, feeds, asked.lang or None, asked.copied, before)
-            rows = pages.river(wanted, STORIES + 1)
+            rows, cut = pages.river(wanted, STORIES + 1)  # one more than is shown says that there are more
             tags = sorted({tag for subscription in config.feeds for tag in subscription.tags})
             choices = views.Choices(known, tags, pages.languages(), pages.counts())
         more = len(rows) > STORIES
 
         def made(shown: views.Rows) -> str:
             view = views.river(asked, shown, more or len(shown) < len(rows), choices, frame.now)
-            return page.render("river.html", frame, view=view, asked=asked)
+            return page.render(
+                "river.html", frame, view=view, asked=asked, looked_at=FEW if cut and not view.older else 0
+            )
 
         html, _ = page.trim(made, rows[:STORIES])
         return Answer(html)

@@ -9,6 +9,7 @@ import http.client
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -63,7 +64,9 @@ def poll(config: Config, hours: int = 0) -> Site:
             await aggregator.publish()
             return aggregator.site
 
-    return asyncio.run(work())
+    # In a thread of its own: playwright has an event loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(work())).result()
 
 
 @contextlib.contextmanager

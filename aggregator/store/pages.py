@@ -24,7 +24,7 @@ from aggregator.store.read import Row
 from aggregator.store.times import to_text
 
 PATIENCE = 3.0  # seconds
-FEW = 4000  # articles that pass a filter: up to here, they are gone through; beyond, the stories are
+FEW = 2000  # articles that pass a filter: up to here, they are gone through; beyond, the stories are
 MARKS = ("\x02", "\x03")  # around a word that was found; stored texts have no control characters
 
 _HTML_FOR_PICTURE = 20_000  # characters of an article in which a picture is looked for
@@ -58,25 +58,22 @@ class Pages:
 
     connection: sqlite3.Connection
 
-    def river(self, wanted: Wanted, most: int) -> list[Row]:
-        """Stories, the newest first, each with its lead, and in `copies` who else has it, in the order of publication.
+    def river(self, wanted: Wanted, most: int) -> tuple[list[Row], bool]:
+        """Stories, the newest first, each with its lead, and in `others` who else has it, in the order of publication.
 
-        With a query, `found_title` and `found_text` have the words found between MARKS.
+        With a query, `found_title` and `found_text` have the words found between MARKS. The second value says whether
+        more articles were found than were looked at (see `_candidates`).
         """
-        where = ["lead.id = stories.lead_article_id", "feeds.id = lead.feed_id"]
-        values: dict[str, object] = {"most": most}
         match = to_match(wanted.query)
         if wanted.query.strip() and not match:
-            return []
-        found = self._candidates(wanted, match)
+            return [], False
+        chosen, where = "stories", ["stories.published_at > ''"]
+        values: dict[str, object] = {"most": most}
+        found, cut = self._candidates(wanted, match)
         if found is not None:
-            where.append("stories.id IN (SELECT value FROM json_each(:found))")
+            chosen = "json_each(:found) AS found CROSS JOIN stories ON stories.id = found.value"
             values["found"] = json.dumps(found)
         else:
-            if match:
-                where.append("EXISTS (SELECT 1 FROM articles WHERE story_id = stories.id AND id IN "
-                             "(SELECT rowid FROM articles_fts WHERE articles_fts MATCH :match))")  # fmt: skip
-                values["match"] = match
             condition, more = _of_articles(wanted)
             if condition:
                 where.append(f"EXISTS (SELECT 1 FROM articles WHERE story_id = stories.id AND {condition})")
@@ -86,69 +83,75 @@ class Pages:
         if wanted.before:
             where.append("(stories.published_at, stories.id) < (:published_at, :story)")
             values |= {"published_at": wanted.before.published_at, "story": wanted.before.story}
+        # The stories are chosen first, so that only the articles of those shown are read.
         rows = self._rows(
             "SELECT stories.id, stories.title, stories.url, stories.published_at, stories.copies, lead.id AS article, "
             "lead.author, lead.summary, lead.language, lead.enclosures, lead.feed_id, feeds.title AS feed, "
-            f"substr(lead.content_html, 1, {_HTML_FOR_PICTURE}) AS html FROM stories CROSS JOIN articles AS lead "
-            f"CROSS JOIN feeds WHERE {' AND '.join(where)} "
-            "ORDER BY stories.published_at DESC, stories.id DESC LIMIT :most",
+            f"substr(lead.content_html, 1, {_HTML_FOR_PICTURE}) AS html FROM (SELECT stories.id FROM {chosen} "
+            f"WHERE {' AND '.join(where)} ORDER BY stories.published_at DESC, stories.id DESC LIMIT :most) AS shown "
+            "CROSS JOIN stories ON stories.id = shown.id CROSS JOIN articles AS lead ON lead.id = stories.lead_article_id "
+            "CROSS JOIN feeds ON feeds.id = lead.feed_id ORDER BY stories.published_at DESC, stories.id DESC",
             values,
         )
         copies: dict[int, list[Row]] = {row["id"]: [] for row in rows}
         for copy in self._rows(
             "SELECT articles.id, story_id, articles.url, articles.published_at, feed_id, feeds.title AS feed "
-            "FROM json_each(?) AS shown CROSS JOIN articles CROSS JOIN feeds WHERE story_id = shown.value "
-            "AND feeds.id = feed_id ORDER BY articles.published_at, articles.id",
+            "FROM json_each(?) AS shown CROSS JOIN articles ON story_id = shown.value CROSS JOIN feeds ON feeds.id = feed_id "
+            "ORDER BY articles.published_at, articles.id",
             (json.dumps([row["id"] for row in rows if row["copies"] > 1]),),
         ):
             copies[copy["story_id"]].append(copy)
         for row in rows:
             row["others"] = [copy for copy in copies[row["id"]] if copy["id"] != row["article"]]
-            if match:
-                row |= self._found(match, row["article"], row["id"])
-        return rows
+        if match and rows:
+            members = {row["id"]: [row["article"], *(copy["id"] for copy in row["others"])] for row in rows}
+            found_in = self._found(match, [article for articles in members.values() for article in articles])
+            for row in rows:
+                row |= next((found_in[article] for article in members[row["id"]] if article in found_in), {})
+        return rows, cut
 
-    def _candidates(self, wanted: Wanted, match: str) -> list[int] | None:
-        """The stories with an article that passes, where these are few; None where they are many, or all."""
+    def _candidates(self, wanted: Wanted, match: str) -> tuple[list[int] | None, bool]:
+        """The stories with an article that passes, and whether there are more; None where they are many, or all.
+
+        Of what a search finds, only the newest articles are looked at: nobody reads on beyond, and all of those that
+        have a common word are half of the file.
+        """
         article, values = _of_articles(wanted)
-        if match:
-            hits = [row[0] for row in self.connection.execute(
-                "SELECT rowid FROM articles_fts WHERE articles_fts MATCH ? LIMIT ?", (match, FEW + 1))]  # fmt: skip
-            if len(hits) <= FEW:
-                among = self.connection.execute(
-                    "SELECT DISTINCT story_id FROM articles WHERE id IN (SELECT value FROM json_each(:hits)) "
-                    f"AND story_id IS NOT NULL {'AND ' + article if article else ''}",
-                    {**values, "hits": json.dumps(hits)},
-                )
-                return [row[0] for row in among]
-        if not article:
-            return None
-        rows = self.connection.execute(
-            f"SELECT story_id, id FROM articles WHERE {article} AND story_id IS NOT NULL LIMIT {FEW + 1}", values
-        ).fetchall()
-        if len(rows) > FEW:
-            return None
-        stories = {row[0] for row in rows}
-        if match:  # many are found, few pass the filter: which of these few are found?
-            found = self.connection.execute(
-                "SELECT rowid FROM articles_fts WHERE articles_fts MATCH ? AND rowid IN (SELECT value FROM json_each(?))",
-                (match, json.dumps([row[1] for row in rows])),
-            )
-            ids = {row[0] for row in found}
-            stories = {row[0] for row in rows if row[1] in ids}
-        return sorted(stories)
-
-    def _found(self, match: str, lead: int, story: int) -> Row:
-        """Title and snippet with the words found marked: of the lead, or where only a copy has them, of the copy."""
-        rows = self._rows(
-            "SELECT articles.id AS found_in, highlight(articles_fts, 0, :open, :close) AS found_title, "
-            "snippet(articles_fts, 1, :open, :close, '…', 32) AS found_text, feeds.title AS found_feed "
-            "FROM articles_fts CROSS JOIN articles CROSS JOIN feeds WHERE articles_fts MATCH :match AND articles_fts.rowid IN "
-            "(SELECT id FROM articles WHERE story_id = :story) AND articles.id = articles_fts.rowid AND feeds.id = feed_id "
-            "ORDER BY articles.id = :lead DESC LIMIT 1",
-            {"match": match, "lead": lead, "story": story, "open": MARKS[0], "close": MARKS[1]},
+        if article:
+            rows = self.connection.execute(
+                f"SELECT id, story_id FROM articles WHERE {article} AND story_id IS NOT NULL LIMIT {FEW + 1}", values
+            ).fetchall()
+            if len(rows) <= FEW:
+                passed = {row[0] for row in self._matches(match, [row[0] for row in rows])} if match else None
+                return sorted({row[1] for row in rows if passed is None or row[0] in passed}), False
+        if not match:
+            return None, False
+        hits = [row[0] for row in self._matches(match)]
+        among = self.connection.execute(
+            "SELECT DISTINCT story_id FROM json_each(:hits) AS hit CROSS JOIN articles ON articles.id = hit.value "
+            f"WHERE story_id IS NOT NULL {'AND ' + article if article else ''}",
+            {**values, "hits": json.dumps(hits[:FEW])},
         )
-        return rows[0] if rows else {}
+        return [row[0] for row in among], len(hits) > FEW
+
+    def _matches(self, match: str, among: list[int] | None = None) -> sqlite3.Cursor:
+        """Articles that a search finds, the newest first: of these, or a few of all."""
+        if among is not None:
+            return self.connection.execute(f"SELECT rowid FROM articles_fts WHERE {_AMONG}", _among(match, among))
+        return self.connection.execute(
+            "SELECT rowid FROM articles_fts WHERE articles_fts MATCH ? ORDER BY rowid DESC LIMIT ?", (match, FEW + 1)
+        )
+
+    def _found(self, match: str, articles: list[int]) -> dict[int, Row]:
+        """Title and snippet of these articles with the words found marked, where these are."""
+        rows = self._rows(
+            "SELECT articles_fts.rowid AS found_in, highlight(articles_fts, 0, :open, :close) AS found_title, "
+            "snippet(articles_fts, 1, :open, :close, '…', 32) AS found_text, feeds.title AS found_feed FROM articles_fts "
+            "CROSS JOIN articles ON articles.id = articles_fts.rowid CROSS JOIN feeds ON feeds.id = feed_id "
+            f"WHERE {_AMONG}",
+            {**_among(match, articles), "open": MARKS[0], "close": MARKS[1]},
+        )
+        return {row["found_in"]: row for row in rows}
 
     def languages(self) -> list[str]:
         """The languages there are, by their first subtag; a jump per language, not a look at every article."""
@@ -274,10 +277,26 @@ def open_pages(path: Path, patience: float = PATIENCE) -> Iterator[Pages]:
         try:
             connection.execute("BEGIN")
             yield Pages(connection)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             if "interrupted" in str(error):
                 raise Slow(f"stopped after {patience:g} s") from None
             raise StoreError(f"can't read {path}: {error}") from None
+
+
+# To look for each article by itself (rowid = …) would work out a prefix anew each time; "+" keeps SQLite from it.
+_AMONG = (
+    "articles_fts MATCH :match AND articles_fts.rowid BETWEEN :low AND :high "
+    "AND +articles_fts.rowid IN (SELECT value FROM json_each(:among))"
+)
+
+
+def _among(match: str, articles: list[int]) -> dict[str, object]:
+    return {
+        "match": match,
+        "low": min(articles, default=0),
+        "high": max(articles, default=0),
+        "among": json.dumps(articles),
+    }
 
 
 def _of_articles(wanted: Wanted) -> tuple[str, dict[str, object]]:
