@@ -26,13 +26,13 @@ from functools import partial
 from importlib.metadata import version
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from aggregator import page
 from aggregator.config import Config
 from aggregator.errors import StoreError
 from aggregator.page import Alternate, Asked, Frame, Mistaken, charts, views, words
-from aggregator.server import accepts_gzip, is_fresh
+from aggregator.server import content_coding, is_fresh
 from aggregator.site import slug
 from aggregator.store import Before, Pages, Slow, Wanted, open_pages
 from aggregator.store.pages import FEW
@@ -91,9 +91,11 @@ class Web:
             return _asset(match[1], request)
         for pattern, make in self._makers.items():
             if match := re.fullmatch(pattern, path, re.ASCII):
+                if request.method not in ("GET", "HEAD"):
+                    return PlainTextResponse("405: only GET and HEAD\n", 405, {"Allow": "GET, HEAD"})
                 return await self._answer(request, partial(make, *map(int, match.groups())))
-        if re.fullmatch(r"/(story/\d+|feeds(/\d+)?|who-copies-whom|about)/", path, re.ASCII):
-            return RedirectResponse(f"{'../' * (path.count('/') - 1)}{path.strip('/')}", 308)
+            if path != "/" and re.fullmatch(f"{pattern}/", path, re.ASCII):
+                return RedirectResponse(f"{'../' * (path.count('/') - 1)}{path.strip('/')}", 308)
         return None
 
     async def missing(self, request: Request) -> Response:
@@ -296,13 +298,13 @@ def _fault(frame: Frame, status: int, heading: str, *sentences: str) -> Answer:
 
 def _respond(request: Request, answer: Answer) -> Response:
     body = answer.body.encode("utf-8", "replace")
-    zipped = accepts_gzip(request.headers.get("accept-encoding"))
-    etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}{"-gz" if zipped else ""}"'
+    zipped = content_coding(request.headers.get("accept-encoding")) == "gzip"
+    etag = hashlib.blake2b(body, digest_size=12).hexdigest()
     headers = {
         "Cache-Control": "no-cache",  # may be kept, but asked about each time
         "Content-Security-Policy": answer.policy,
         "Cross-Origin-Opener-Policy": "same-origin",
-        "ETag": etag,
+        "ETag": f'"{etag}{"-gz" if zipped else ""}"',
         "Referrer-Policy": "no-referrer",
         "Vary": "Accept-Encoding, Save-Data, Sec-GPC",
         "X-Content-Type-Options": "nosniff",

@@ -27,7 +27,7 @@ from aggregator.config import Dedupe
 from aggregator.digest import Item
 from aggregator.model import Entry, Subscription, Text
 from aggregator.publish import FORMATS, Channel
-from aggregator.store import Due, Outcome, Read, Store, examples, open_reader, open_writer
+from aggregator.store import Outcome, Read, Store, examples, open_reader, open_writer
 from aggregator.store.times import to_text
 from aggregator.stories import Editor
 

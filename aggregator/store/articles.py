@@ -12,7 +12,7 @@ from typing import Literal
 
 from aggregator import clean
 from aggregator.digest import Item
-from aggregator.model import Article
+from aggregator.model import Article, Source
 from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
 
@@ -91,14 +91,15 @@ class Articles:
             json.dumps(asdict(item.entry), ensure_ascii=False, default=str).encode("utf-8", "replace"), 6
         )
         self.connection.execute(
-            "INSERT OR REPLACE INTO _sources (article_id, hash, text_hash, entry, removed, credits, rules) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO _sources (article_id, hash, text_hash, entry, removed, source, credits, rules) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 article,
                 item.hash,
                 hash_of_text,
                 entry,
                 json.dumps([asdict(removal) for removal in item.article.removed], ensure_ascii=False),
+                _origin(item.article.source, item.article.url),
                 json.dumps(item.article.credits, ensure_ascii=False),
                 clean.VERSION,
             ),
@@ -110,6 +111,19 @@ class Articles:
             "WHERE (SELECT count(*) FROM (SELECT 1 FROM _fingerprints WHERE hash = ?1 LIMIT ?3)) < ?3",
             ((value, article, POSTINGS) for value in hashes),
         )
+
+
+def _origin(source: Source | None, base: str) -> str | None:
+    """The feed an entry says it is from, made safe to show; None where it says nothing of use."""
+    if source is None:
+        return None
+    safe = Source(
+        clean.characters.line(source.title or "", 300) or None,
+        clean.links.resolve(base, source.url),
+        clean.links.resolve(base, source.home_page_url),
+        clean.characters.line(source.guid or "", 1000) or None,
+    )
+    return json.dumps(asdict(safe), ensure_ascii=False) if safe.title or safe.url or safe.home_page_url else None
 
 
 def _content(article: Article) -> tuple[str | int | None, ...]:

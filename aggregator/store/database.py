@@ -218,7 +218,8 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+        code = getattr(error, "sqlite_errorcode", 0)  # none where we have raised it ourselves
+        if code & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
             raise StoreError(
                 f"can't use {path}: {error}; where -wal and -shm are missing beside it, a user who may not write in "
                 f"{path.parent} can't open it: run any aggregator command as its owner, that leaves both"

@@ -104,7 +104,8 @@ CREATE TABLE _feed_state (         -- what a poll needs to know of the one befor
     guid TEXT,
     language TEXT,
     ttl_seconds INTEGER,
-    flaws TEXT
+    flaws TEXT,
+    sources TEXT                   -- JSON: {hash of an entry's source bytes: [guid, flaw, …]} of the last document
 ) STRICT;
 CREATE TABLE _sources (            -- entries as their documents had them, so that cleaning can be redone
     article_id INTEGER PRIMARY KEY REFERENCES articles(id) ON DELETE CASCADE,
@@ -112,6 +113,7 @@ CREATE TABLE _sources (            -- entries as their documents had them, so th
     text_hash BLOB NOT NULL,
     entry BLOB NOT NULL,           -- zlib, JSON
     removed TEXT NOT NULL,         -- JSON: [{"rule", "text"}]
+    source TEXT,                   -- JSON: {"title", "url", "home_page_url", "guid"}; the feed the entry says it is from
     credits TEXT NOT NULL,         -- JSON: addresses named as where the text is from
     rules INTEGER NOT NULL
 ) STRICT;
@@ -145,6 +147,37 @@ CREATE TABLE _tombstones (         -- pruned articles: their feed may still show
     pruned_at TEXT NOT NULL,
     PRIMARY KEY (feed_id, mark)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE _entries (            -- the stories as entries of the merged feed
+    story_id INTEGER PRIMARY KEY REFERENCES stories(id) ON DELETE CASCADE,
+    updated_at TEXT NOT NULL,      -- as in stories
+    tie INTEGER NOT NULL,          -- parts stories that changed in the same second; fixed until the next change
+    archived INTEGER NOT NULL DEFAULT 0, -- 1: an archive document holds it as it is
+    held INTEGER NOT NULL DEFAULT 0, -- 1: from the backlog of a feed added later; in the archive only
+    UNIQUE (updated_at, tie)
+) STRICT;
+CREATE TABLE _pages (              -- the archive documents; they never change
+    page INTEGER PRIMARY KEY,
+    sealed_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE _archive (            -- what they hold
+    page INTEGER NOT NULL REFERENCES _pages(page),
+    story_id INTEGER NOT NULL REFERENCES stories(id) ON DELETE CASCADE,
+    PRIMARY KEY (page, story_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _late (               -- feeds added when there were stories already, until their first document came
+    feed_id INTEGER PRIMARY KEY REFERENCES feeds(id)
+) STRICT;
+CREATE TRIGGER stories_ai AFTER INSERT ON stories BEGIN
+    INSERT INTO _entries (story_id, updated_at, tie) VALUES (new.id, new.updated_at,
+        coalesce((SELECT max(tie) + 1 FROM _entries WHERE updated_at = new.updated_at), 0));
+END;
+CREATE TRIGGER stories_au AFTER UPDATE OF updated_at ON stories WHEN new.updated_at <> old.updated_at BEGIN
+    UPDATE _entries SET archived = 0, updated_at = new.updated_at,
+        tie = coalesce((SELECT max(tie) + 1 FROM _entries WHERE updated_at = new.updated_at), 0)
+    WHERE story_id = new.id;
+END;
+CREATE INDEX _entries_waiting ON _entries(story_id) WHERE archived = 0;
+CREATE INDEX _archive_story ON _archive(story_id);
 CREATE INDEX feeds_next_poll_at ON feeds(next_poll_at) WHERE state = 'active';
 CREATE INDEX articles_story_id ON articles(story_id);
 CREATE INDEX articles_url ON articles(url);
@@ -257,7 +290,7 @@ DOCS: dict[str, dict[str | None, str]] = {
     },
     "articles_fts": {
         None: "Full-text index (FTS5) of articles; join its rowid with articles.id, ORDER BY rank puts the best first.",
-        "title": "Indexed from articles.title; counts five times as much as the text.",
+        "title": "Indexed from articles.title; counts more than the text.",
         "content_text": "Indexed from articles.content_text.",
     },
     "latest": {
@@ -332,8 +365,8 @@ def first(db: Database) -> None:
     # The triggers are ours: sqlite-utils' fire on any update of a row.
     articles.enable_fts(["title", "content_text"], tokenize="unicode61 remove_diacritics 2")
     _run(db, _FTS_TRIGGERS)
-    # Ranks a word in the title over one in the text, for whoever orders by rank (FTS5 §6.4).
-    db.execute("INSERT INTO articles_fts (articles_fts, rank) VALUES ('rank', 'bm25(5.0, 1.0)')")
+    # Ranks a word in the title over any number of them in the text, for whoever orders by rank (FTS5 §5.1.1).
+    db.execute("INSERT INTO articles_fts (articles_fts, rank) VALUES ('rank', 'bm25(50.0, 1.0)')")
 
 
 STEPS: tuple[Step, ...] = (first,)  # step N makes version N of version N - 1; released ones are never changed
