@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from aggregator import clean, dedupe
 from aggregator.clean import select
 from aggregator.errors import ParseError
-from aggregator.filters import passes
+from aggregator.filters import Filter, Subject
 from aggregator.model import Article, Entry, Feed, Response, Subscription
 from aggregator.parse import parse
 
@@ -54,6 +54,7 @@ def digest(job: Job) -> Digest | ParseError:
         return ParseError(_with_hint(str(error), job.response))
     site = site_of(feed, job.subscription)
     items, flaws, filtered = [], list(feed.flaws), 0
+    sieve, since = Filter(job.subscription.include, job.subscription.exclude), job.subscription.since
     for number, entry in enumerate(feed.entries):
         mark = entry_hash(entry, job.subscription)
         if mark in job.known:
@@ -63,19 +64,25 @@ def digest(job: Job) -> Digest | ParseError:
         except Exception as error:  # noqa: BLE001 - a fault of ours in one entry must not cost its neighbours
             flaws.append(f"entry {number + 1} could not be cleaned: {type(error).__name__}: {error}"[:300])
             continue
-        if passes(f"{article.title}\n{article.content_text}", job.subscription.include, job.subscription.exclude):
-            items.append(Item(entry, article, mark))
-        else:
+        published = article.published or article.updated
+        if (since and published and published < since) or not sieve.decide(subject_of(article)).passes:
             filtered += 1
+        else:
+            items.append(Item(entry, article, mark))
     guids = frozenset(entry.guid for entry in feed.entries)
     bare = dataclasses.replace(feed, entries=())
-    return Digest(bare, tuple(items), guids, filtered, tuple(flaws))
+    return Digest(bare, tuple(items), guids, filtered, (*flaws, *sieve.flaws))
 
 
 def digest_entry(entry: Entry, site: clean.Site) -> Article:
     """One entry, cleaned and fingerprinted."""
     article = clean.clean(entry, site)
     return dataclasses.replace(article, fingerprint=dedupe.hashes(article.content_text))
+
+
+def subject_of(article: Article) -> Subject:
+    """What filters look at."""
+    return Subject(article.title, article.content_text, article.author or "", article.categories, article.url)
 
 
 def site_of(feed: Feed, subscription: Subscription) -> clean.Site:
@@ -85,8 +92,13 @@ def site_of(feed: Feed, subscription: Subscription) -> clean.Site:
 
 def entry_hash(entry: Entry, subscription: Subscription) -> bytes:
     """Changes when the entry, the cleaning rules or the operator's wishes for the feed change."""
-    made_of = (clean.VERSION, subscription.remove, subscription.include, subscription.exclude, entry)
+    made_of = (clean.VERSION, wishes(subscription), entry)
     return hashlib.blake2b(repr(made_of).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def wishes(subscription: Subscription) -> tuple[object, ...]:
+    """All that the operator can say about what becomes of a feed's entries."""
+    return subscription.remove, subscription.include, subscription.exclude, subscription.since
 
 
 def _with_hint(message: str, response: Response) -> str:

@@ -1,12 +1,13 @@
 """The commands. The only door of click and rich.
 
 group     the group, the options all commands share, how errors end
+edit      init, add, remove, import, export: what changes feeds.yaml
 run       demo, run, poll, publish: what works
 look      status, stories, explain, check: what looks
 tables    how results are shown
 """
 
-from aggregator.cli import look, run  # they register their commands
+from aggregator.cli import edit, look, run  # they register their commands
 from aggregator.cli.group import main
 
-__all__ = ["look", "main", "run"]
+__all__ = ["edit", "look", "main", "run"]

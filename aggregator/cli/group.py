@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from aggregator import config as configuration
 from aggregator.config import Config
@@ -89,6 +90,16 @@ def with_json(command: Callable[..., Any]) -> Callable[..., Any]:
 def load(path: Path) -> Config:
     """The configuration. Raises ConfigError, with the way out where there is no file at all."""
     return configuration.load(path)
+
+
+def feed_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Addresses and titles of the configured feeds, for the shell's completion."""
+    try:
+        config = configuration.load(Path(context.params.get("config_path") or "feeds.yaml"))
+    except AggregatorError:
+        return []
+    names = [name for feed in config.feeds for name in (feed.url, feed.title) if name]
+    return [CompletionItem(name) for name in names if name.casefold().startswith(incomplete.casefold())]
 
 
 def program() -> str:

@@ -21,7 +21,7 @@ from aggregator.errors import ConfigError, Fault
 from aggregator.model import Subscription
 
 # Least and greatest value of a number, by dotted key; the rest must only not be negative.
-_RANGES: dict[str, tuple[float, float]] = {
+RANGES: dict[str, tuple[float, float]] = {
     "output.items": (1, 10_000),
     "fetch.concurrency": (1, 10_000),
     "fetch.per_host": (1, 100),
@@ -162,7 +162,7 @@ class _Reader:
             if url is None:
                 continue
             address, values["headers"] = _credentials(url, values.get("headers", ()))
-            same = _comparable(address)
+            same = comparable(address)
             if same in found:
                 self.fault(line, prefix + ".url", f"is the same feed as in line {found[same]}")
             found.setdefault(same, line)
@@ -251,7 +251,7 @@ class _Reader:
             return None
         generic = re.sub(r"\[\d+\]", "", key).replace("defaults.", "feeds.")
         if isinstance(value, int | float) and not isinstance(value, bool):
-            low, high = _RANGES.get(generic, (0, 10**9))
+            low, high = RANGES.get(generic, (0, 10**9))
             if not low <= value <= high:
                 self.fault(node.line, key, f"must be between {low:g} and {high:g}, not {node.value}")
                 return None
@@ -284,7 +284,7 @@ def _near(key: str, known: list[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else f"; known here are {', '.join(known)}"
 
 
-def _comparable(url: str) -> str:
+def comparable(url: str) -> str:
     """The URL with what makes no difference made the same (RFC 3986 §6.2.2, §6.2.3)."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port and parts.port != {"http": 80, "https": 443}[parts.scheme.lower()] else ""
