@@ -4,10 +4,18 @@ group     the group, the options all commands share, how errors end
 edit      init, add, remove, import, export: what changes feeds.yaml
 run       demo, run, poll, publish: what works
 look      status, stories, explain, check: what looks
+upkeep    search, examples, backup, prune, healthcheck: what looks inside and takes care
 tables    how results are shown
 """
 
+<<<<<<< HEAD
 from aggregator.cli import edit, look, run  # they register their commands
 from aggregator.cli.group import main
 
 __all__ = ["edit", "look", "main", "run"]
+=======
+from aggregator.cli import look, run, upkeep  # they register their commands
+from aggregator.cli.group import main
+
+__all__ = ["look", "main", "run", "upkeep"]
+>>>>>>> main
