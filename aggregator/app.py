@@ -23,13 +23,8 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from aggregator import schedule
-<<<<<<< HEAD
-from aggregator.config import Config
-from aggregator.digest import Job, wishes
-=======
 from aggregator.config import Config, is_own
-from aggregator.digest import Job
->>>>>>> main
+from aggregator.digest import Job, wishes
 from aggregator.engine import Engine, Workers
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import Client, Guard
@@ -62,6 +57,7 @@ class Poll:
     copies: int = 0
     error: str | None = None
     unreachable: bool = False
+    seconds: float = 0.0  # of the fetch
     articles: tuple[int, ...] = ()  # the new ones
 
     @property
@@ -103,13 +99,9 @@ class Aggregator:
             await self._write(self._sync)
             await self._write(self.site.sweep)
             await self._stack.enter_async_context(self.engine)
-<<<<<<< HEAD
             self.client = await self._stack.enter_async_context(client_for(self.config))
-=======
-            self.client = await self._stack.enter_async_context(_client(self.config))
             self._pinger = Pinger(lambda: self.client)
             self._stack.push_async_callback(self._pinger.close)
->>>>>>> main
         except BaseException:
             await self._stack.aclose()
             raise
@@ -229,6 +221,11 @@ class Aggregator:
         while step := await self._write(self.store.retention.shrink, True):
             pages += step
         return pages
+
+    @property
+    def polling(self) -> tuple[int, int]:
+        """(feeds being polled, polls that wait for their commit)"""
+        return len(self._busy), self._outcomes.qsize()
 
     async def read(self, question: Callable[[Read], T]) -> T:
         """An answer from the database, through the writer's connection."""
@@ -352,6 +349,7 @@ class Aggregator:
             changed=counts["changed"],
             copies=Read(self.store.connection).copies_among(articles),
             error=outcome.error,
+            seconds=outcome.seconds,
             articles=tuple(articles),
         )
 

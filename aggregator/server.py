@@ -12,7 +12,7 @@ import gzip
 import hmac
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -40,7 +40,7 @@ ALIASES = {
     "rss": "feed.rss",
     "opml.xml": "feeds.opml",
 }
-_OTHERS = ("healthz", "readyz")  # paths that have routes of their own, for GET and HEAD
+_OTHERS = ("healthz", "readyz", "metrics")  # paths that have routes of their own, for GET and HEAD
 # The articles were made safe when they were stored; a second lock costs nothing.
 _SAFE = {
     "X-Content-Type-Options": "nosniff",
@@ -49,25 +49,44 @@ _SAFE = {
 }
 
 
-def application(site: Site, auth: str | None, ready: Callable[[], bool]) -> Starlette:
-    """The ASGI application. `auth` is user:password or None; `ready` says whether the program can do its job."""
+Probe = Callable[[], tuple[int, bytes, str]]  # status, body and media type of an answer made at the moment
+
+
+def application(
+    site: Site, auth: str | None, ready: Callable[[], bool], probes: Mapping[str, Probe] | None = None
+) -> Starlette:
+    """The ASGI application. `auth` is user:password or None; `ready` says whether the program can do its job.
+
+    `probes` are answers by path, "metrics" and so on, that stand before the documents.
+    """
+    probes = probes or {}
 
     async def alive(request: Request) -> Response:
+        if "healthz" in probes:
+            return _probed(probes["healthz"])
         return PlainTextResponse("ok\n", headers=_SAFE)
 
     async def readiness(request: Request) -> Response:
         if auth is not None and not _authorized(request.headers.get("authorization"), auth):
             return _unauthorized()
+        if (probe := probes.get(request.url.path.strip("/"))) is not None:
+            return _probed(probe)
         return PlainTextResponse(*(("ready\n", 200) if ready() else ("not ready\n", 503)), headers=_SAFE)
 
     routes = [
         Route("/healthz", alive),
         Route("/readyz", readiness),
+        *(Route(f"/{path}", readiness) for path in probes if path not in ("healthz", "readyz")),
         Route("/{path:path}", Documents(site, auth)),
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return app
+
+
+def _probed(probe: Probe) -> Response:
+    status, body, kind = probe()
+    return Response(body, status, {**_SAFE, "Cache-Control": "no-store"}, kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,16 +31,20 @@ def test_an_item_comes_in_and_goes_out_again(case: dict[str, Any]) -> None:
     assert yamlfile.remove(changed, "feeds", [len(listed["feeds"]) - 1]) == case.get("removed", case["text"])
 
 
-@pytest.mark.parametrize("text", ["feeds: &a\n  - x\n", "feeds: word\n", "feeds: [", "--- {}\n", "{a: b}", "feeds: ~\n"])
+@pytest.mark.parametrize(
+    "text", ["feeds: &a\n  - x\n", "feeds: word\n", "feeds: [", "--- {}\n", "{a: b}", "feeds: ~\n"]
+)
 def test_what_a_program_can_not_edit_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="edit|YAML"):
+    with pytest.raises(ValueError, match=r"edit|YAML"):
         yamlfile.append(text, "feeds", ["https://new.example/"])
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-@given(st.lists(st.one_of(TEXTS, st.fixed_dictionaries({"url": TEXTS, "tags": st.lists(TEXTS, min_size=1)})), min_size=1))
+@given(
+    st.lists(st.one_of(TEXTS, st.fixed_dictionaries({"url": TEXTS, "tags": st.lists(TEXTS, min_size=1)})), min_size=1)
+)
 def test_any_text_survives_in_any_style_of_list(items: list[Any]) -> None:
     for head in ("", "feeds:\n  - a\n", "feeds:\n- a\nserver: {}\n", "feeds: [a]\n"):
         said: Any = yamlfile.plain(yamlfile.parse(yamlfile.append(head, "feeds", items)))
@@ -61,7 +65,7 @@ def test_all_that_a_feed_can_have_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "feeds.yaml"
     path.write_bytes(b"\xef\xbb\xbf# mine\r\nfeeds:\r\n- http://a.example/ # first\r\n")
     since = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
-    feed = NewFeed("https://b.example/", "No: a \"title\" # so", ("yes", "2024", "ü b"), "origin", "15m", since)
+    feed = NewFeed("https://b.example/", 'No: a "title" # so', ("yes", "2024", "ü b"), "origin", "15m", since)
     assert feedsfile.add(path, [feed, NewFeed("HTTP://A.example:80/")]) == [feed]
     assert path.read_bytes().startswith(b"\xef\xbb\xbf# mine\r\nfeeds:\r\n- http://a.example/ # first\r\n- url: https")
     assert b"\n" not in path.read_bytes().replace(b"\r\n", b"")

@@ -14,8 +14,8 @@ HOUSE = Path(__file__).parent.parent / "aggregator"
 
 # From the ground up. A room may import rooms of lower floors, and of its own floor where DESIGN lets it.
 FLOORS = [
-    {"errors", "model", "terminal", "filters", "iri"},
-    {"yamlfile", "opml"},
+    {"errors", "model", "terminal", "filters", "iri", "systemd", "health", "metrics"},
+    {"yamlfile", "opml", "log"},
     {"parse", "clean", "dedupe", "schedule", "config", "publish"},
     {"digest", "fetch", "feedsfile"},
     {"engine", "store", "ping"},
@@ -45,6 +45,7 @@ DOORS = {
     "click": {"cli"},
     "rich": {"cli"},
     "regex": {"filters"},
+    "prometheus_client": {"metrics"},
 }
 
 

@@ -8,14 +8,7 @@ upkeep    search, examples, backup, prune, healthcheck: what looks inside and ta
 tables    how results are shown
 """
 
-<<<<<<< HEAD
-from aggregator.cli import edit, look, run  # they register their commands
+from aggregator.cli import edit, look, run, upkeep  # they register their commands
 from aggregator.cli.group import main
 
-__all__ = ["edit", "look", "main", "run"]
-=======
-from aggregator.cli import look, run, upkeep  # they register their commands
-from aggregator.cli.group import main
-
-__all__ = ["look", "main", "run", "upkeep"]
->>>>>>> main
+__all__ = ["edit", "look", "main", "run", "upkeep"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import sys
@@ -108,13 +107,3 @@ def program() -> str:
     if Path(called).name == "__main__.py":
         return f"{sys.executable} -m aggregator"
     return Path(called).name if shutil.which(Path(called).name) else called
-
-
-def start_log(verbose: bool) -> None:
-    """One line per event on stderr."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    logger = logging.getLogger("aggregator")
-    logger.handlers = [handler]
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
-    logger.propagate = False

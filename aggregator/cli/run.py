@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
+from aggregator import log
 from aggregator.app import Aggregator, Poll
-from aggregator.cli.group import FAILED, USAGE, load, main, program, start_log, stop, with_config, with_json
+from aggregator.cli.group import FAILED, USAGE, load, main, program, stop, with_config, with_json
 from aggregator.cli.tables import print_polls
 from aggregator.config import Config
 from aggregator.daemon import Daemon
@@ -20,7 +21,15 @@ from aggregator.store import Read, open_reader
 @main.command()
 @with_config
 @click.option("-v", "--verbose", is_flag=True, help="Log every poll, also those that bring nothing.")
-def run(config_path: Path, verbose: bool) -> None:
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    envvar="AGGREGATOR_LOG_FORMAT",
+    help="One line per event for people, or as JSON for programs.",
+)
+def run(config_path: Path, verbose: bool, log_format: log.Format) -> None:
     """The daemon: poll on schedule, publish, serve.
 
     Ends cleanly on SIGTERM and Ctrl-C. A changed feeds.yaml is put in force while it runs.
@@ -30,7 +39,7 @@ def run(config_path: Path, verbose: bool) -> None:
       aggregator run -c /etc/aggregator/feeds.yaml
     """
     config = load(config_path)
-    start_log(verbose)
+    log.start(log_format, verbose)
     asyncio.run(Daemon(config).run())
 
 
@@ -130,7 +139,7 @@ async def _demo(config: Config) -> None:
             _say(config, serving=True)
 
     daemon = Daemon(config, passed)
-    start_log(False)
+    log.start("text")
     await daemon.run(force=True)
 
 

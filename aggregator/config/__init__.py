@@ -1,11 +1,7 @@
 """feeds.yaml -> Config: every key has a type, a default and one line of documentation, in one place (`schema.py`)."""
 
-<<<<<<< HEAD
-from aggregator.config.reader import comparable, load, loads
-=======
 from aggregator.config.own import is_own
-from aggregator.config.reader import load, loads
->>>>>>> main
+from aggregator.config.reader import comparable, load, loads
 from aggregator.config.schema import Config, Dedupe, Fetch, Listen, Output, OutputFeed, Retention, Server
 
 __all__ = [
@@ -17,11 +13,8 @@ __all__ = [
     "OutputFeed",
     "Retention",
     "Server",
-<<<<<<< HEAD
     "comparable",
-=======
     "is_own",
->>>>>>> main
     "load",
     "loads",
 ]
