@@ -10,8 +10,9 @@ import click
 
 from aggregator import log
 from aggregator.app import Aggregator, Poll
-from aggregator.cli.group import FAILED, USAGE, load, main, program, stop, with_config, with_json
-from aggregator.cli.tables import print_polls
+from aggregator.cli.group import FAILED, USAGE, feed_names, load, main, program, stop, with_config, with_json
+from aggregator.cli.progress import progress
+from aggregator.cli.tables import print_polls, result
 from aggregator.config import Config
 from aggregator.daemon import Daemon
 from aggregator.demo import Demo
@@ -47,8 +48,9 @@ def run(config_path: Path, verbose: bool, log_format: log.Format) -> None:
 @with_config
 @with_json
 @click.option("--force", is_flag=True, help="Poll all feeds, also those that are not due.")
-@click.argument("feeds", nargs=-1, metavar="[FEED]...")
-def poll(config_path: Path, feeds: tuple[str, ...], force: bool, as_json: bool) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="No progress; the table and the faults only.")
+@click.argument("feeds", nargs=-1, metavar="[FEED]...", shell_complete=feed_names)
+def poll(config_path: Path, feeds: tuple[str, ...], force: bool, quiet: bool, as_json: bool) -> None:
     """One pass over the feeds that are due; then publish.
 
     FEED is a feed's address or title; without one, all feeds are meant. Exit code 0 even if some feeds failed, 1 when
@@ -61,8 +63,8 @@ def poll(config_path: Path, feeds: tuple[str, ...], force: bool, as_json: bool) 
     """
     config = load(config_path)
     if not config.feeds:
-        stop(f"{config.file} has no feeds yet: add one under `feeds:`", USAGE)
-    polls, faults = asyncio.run(_poll(config, force, _chosen(config, feeds)))
+        stop(f"{config.file} has no feeds yet: `aggregator add URL` adds one", USAGE)
+    polls, faults = asyncio.run(_poll(config, force, _chosen(config, feeds), as_json or quiet))
     if polls or as_json:
         print_polls(polls, as_json)
     else:
@@ -160,9 +162,13 @@ def _say(config: Config, serving: bool) -> None:
         click.echo("\nGoing on until Ctrl-C.")
 
 
-async def _poll(config: Config, force: bool, only: Collection[str] | None) -> tuple[list[Poll], list[str]]:
+async def _poll(
+    config: Config, force: bool, only: Collection[str] | None, quiet: bool = True
+) -> tuple[list[Poll], list[str]]:
     async with Aggregator(config) as aggregator:
-        polls = await aggregator.poll(await aggregator.due(force, only))
+        dues = await aggregator.due(force, only)
+        with progress(len(dues), quiet) as heard:
+            polls = await aggregator.poll(dues, lambda poll: heard(poll.feed, result(poll)))
         await aggregator.publish()
         return polls, [*aggregator.faults, *aggregator.site.faults]
 

@@ -1,7 +1,7 @@
 """feeds.yaml -> Config: every key has a type, a default and one line of documentation, in one place (`schema.py`)."""
 
 from aggregator.config.own import is_own
-from aggregator.config.reader import comparable, load, loads
+from aggregator.config.reader import comparable, database_of, load, loads
 from aggregator.config.schema import Config, Dedupe, Fetch, Listen, Output, OutputFeed, Retention, Server
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Retention",
     "Server",
     "comparable",
+    "database_of",
     "is_own",
     "load",
     "loads",

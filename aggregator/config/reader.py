@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import difflib
 import os
@@ -40,6 +41,14 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 def loads(text: str, path: Path = Path("feeds.yaml"), environ: Mapping[str, str] | None = None) -> Config:
     """As `load`, from a text that stands for the file `path`."""
     return _Reader(str(path)).config(yamlfile.parse(text, str(path)), path, environ or {})
+
+
+def database_of(path: Path, environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the database of a configuration is that has faults, as far as its text says."""
+    with contextlib.suppress(OSError):
+        if match := re.search(r"^database:[ \t]*([^\s#]+)", path.read_text("utf-8", "replace"), re.MULTILINE):
+            return path.absolute().parent / environ.get("AGGREGATOR_DATABASE", match[1].strip("\"'"))
+    return path.absolute().parent / environ.get("AGGREGATOR_DATABASE", "aggregator.db")
 
 
 def _selector_fault(text: str) -> str | None:
