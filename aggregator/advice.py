@@ -28,7 +28,10 @@ _BY_WORDS = (
     (r"web page.*it names|it names", "set `url:` to one of the feeds it names"),
     (r"web page|no RSS|not a feed|no feed", "`aggregator add` the site's address: it finds the feed behind a page"),
     (r"could not be stored|not stored|can't write|disk", "see `aggregator healthcheck`"),
-    (r"could not be read within|MiB", "the document is too much to read: tell the publisher, or `aggregator remove` it"),
+    (
+        r"could not be read within|MiB",
+        "the document is too much to read: tell the publisher, or `aggregator remove` it",
+    ),
 )
 
 

@@ -262,13 +262,18 @@ class Aggregator:
             if response.status == 304 or mark == due.body_hash:
                 return self._scheduled(outcome, signals), False
             known = await self._write(self.store.feeds.known_hashes, due.feed)
-            digest = await self.engine.run(Job(response, subscription, known))
+            sources = await self._write(self.store.feeds.known_sources, due.feed)
+            digest = await self.engine.run(Job(response, subscription, known, sources))
         if isinstance(digest, ParseError):
             failed = self._failed(due, FetchError(str(digest), response.status), now)
             return dataclasses.replace(failed, bytes=len(response.body), seconds=response.seconds), False
         outcome = dataclasses.replace(
-            outcome, feed=digest.feed, items=digest.items, guids=digest.guids, flaws=digest.flaws, body_hash=mark
-        )
+            outcome, feed=digest.feed, items=digest.items, guids=digest.guids, flaws=digest.flaws, body_hash=mark,
+            sources=digest.sources,
+        )  # fmt: skip
+        if not digest.feed.complete:
+            # A document that broke off is asked for again: what is missing would hide behind a 304.
+            outcome = dataclasses.replace(outcome, etag=None, last_modified=None, body_hash=None)
         return self._scheduled(outcome, dataclasses.replace(signals, ttl=digest.feed.ttl)), False
 
     def _failed(self, due: Due, error: FetchError, now: datetime) -> Outcome:

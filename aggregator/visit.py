@@ -9,13 +9,13 @@ from datetime import datetime
 
 from aggregator.app import client_for
 from aggregator.clean.characters import line
-from aggregator.clean.select import FeedLink, feed_links
 from aggregator.config import Config
 from aggregator.digest import Digest, Job
 from aggregator.engine import Engine, Workers
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import Client
 from aggregator.model import Request, Response, Subscription
+from aggregator.parse import FeedLink, candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,7 @@ async def _look(client: Client, engine: Engine, config: Config, subscription: Su
         digest = await engine.run(Job(response, subscription))
     url = _moved_to(subscription.url, response)
     if isinstance(digest, ParseError):
-        text = response.body[:2_000_000].decode("utf-8", "replace")
-        named = feed_links(text, response.url) if "<" in text else ()
-        return Visit(url, response.seconds, str(digest), response.status, named=named)
+        return Visit(url, response.seconds, str(digest), response.status, named=candidates(response))
     return _feed(url, response, digest)
 
 

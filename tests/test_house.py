@@ -32,7 +32,7 @@ DOORS = {
     "httpx": {"fetch"},
     "aiohttp": {"fetch"},
     "httpx_aiohttp": {"fetch"},
-    "bs4": {"clean"},
+    "bs4": {"clean", "parse"},
     "soupsieve": {"clean"},
     "nh3": {"clean"},
     "selectolax": {"clean"},

@@ -52,7 +52,9 @@ def check(config_path: Path, as_json: bool, online: bool, schema: bool) -> None:
         return
     active = [feed for feed in config.feeds if feed.enabled]
     with progress(len(active), as_json) as heard:
-        found = asyncio.run(visit(config, active, lambda feed, seen: heard(feed.title or feed.url, seen.error or "fine")))
+        found = asyncio.run(
+            visit(config, active, lambda feed, seen: heard(feed.title or feed.url, seen.error or "fine"))
+        )
     _show_visits(list(zip(active, found, strict=True)), as_json)
     if any(seen.error is not None for seen in found):
         raise SystemExit(FAILED)

@@ -21,7 +21,12 @@ def progress(total: int, quiet: bool = False) -> Iterator[Heard]:
     if quiet or not total:
         yield lambda name, result: None
     elif console.is_terminal:
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task("Polling", total=total)
             yield lambda name, result: bar.update(task, advance=1, description=printable(name, 30).ljust(30))

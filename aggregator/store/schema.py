@@ -104,7 +104,8 @@ CREATE TABLE _feed_state (         -- what a poll needs to know of the one befor
     guid TEXT,
     language TEXT,
     ttl_seconds INTEGER,
-    flaws TEXT
+    flaws TEXT,
+    sources TEXT                   -- JSON: {hash of an entry's source bytes: [guid, flaw, …]} of the last document
 ) STRICT;
 CREATE TABLE _sources (            -- entries as their documents had them, so that cleaning can be redone
     article_id INTEGER PRIMARY KEY REFERENCES articles(id) ON DELETE CASCADE,
