@@ -20,8 +20,8 @@ _LONGEST = 4000  # characters of one line
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _SECRETS = re.compile(
     r"(?P<user>(?<=://)[^/\s?#@]*(?=@))"  # user:password@ of an address
-    r"|(?P<query>(?<=[?&;])(?:[\w.-]*(?:token|key|secret|passw(?:or)?d|pwd|auth|sig(?:nature)?|session))=[^&\s\"'>]+)"
-    r"|(?P<header>\b(?:Basic|Bearer)\s+[A-Za-z0-9+/._~=-]{6,})",
+    r"|(?P<query>(?<=[?&;])(?:[\w.-]*(?:token|key|secret|passw(?:or)?d|pwd|auth|sig(?:nature)?|session)(?:_?id)?)=[^&\s\"'>]+)"
+    r"|(?P<header>\bAuthorization\W{1,4}\w+\s+\S+|\bBearer\s+[A-Za-z0-9+/._~=-]{6,})",
     re.IGNORECASE,
 )
 
@@ -46,7 +46,7 @@ def clean(text: str) -> str:
 def _hidden(match: re.Match[str]) -> str:
     if match["query"]:
         return match["query"].partition("=")[0] + "=***"
-    return match["header"].partition(" ")[0] + " ***" if match["header"] else "***"
+    return re.split(r"\W", match["header"])[0] + " ***" if match["header"] else "***"
 
 
 class _Text(logging.Formatter):

@@ -79,6 +79,7 @@ class Metrics:
             self.articles.labels(change)
         for result in ("in_force", "refused"):
             self.reloads.labels(result)
+        self.show(Gauges({}, 0, 0.0, 0, 0, 0, 0, 0, 0))
 
     def polled(self, poll: Polled) -> None:
         """Counts a poll."""
