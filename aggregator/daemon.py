@@ -17,6 +17,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from aggregator import config as configuration
 from aggregator.app import Aggregator, Poll
 from aggregator.config import Config
+from aggregator.engine import Engine
 from aggregator.errors import ConfigError
 from aggregator.health import Health
 from aggregator.metrics import TYPE as METRICS_TYPE
@@ -36,7 +37,8 @@ GAUGED = 15.0  # seconds between two counts for /metrics
 class Daemon:
     """Polls on schedule, publishes and serves until it is told to stop.
 
-    `passed` is called with the polls of each group that was due together. Raises StoreError and AggregatorError at the
+    `passed` is called with the polls of each group that was due together; `clock` and `engine` are as Aggregator has
+    them. Raises StoreError and AggregatorError at the
     start, where the database or the port can't be had.
     """
 
@@ -45,12 +47,14 @@ class Daemon:
         config: Config,
         passed: Callable[[list[Poll]], None] | None = None,
         clock: Callable[[], datetime] | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self.config = config
         self.passed = passed or (lambda polls: None)
         self.stopping = asyncio.Event()
         self.health = Health()
         self.metrics = Metrics(importlib.metadata.version("aggregator"))
+        self.engine = engine
         self.clock = clock or (lambda: datetime.now(UTC))
         self._file = _stamp(config.file)
         self._asked = asyncio.Event()  # SIGHUP: read feeds.yaml again, changed or not
@@ -89,7 +93,7 @@ class Daemon:
     async def opened(self) -> AsyncIterator[contextlib.AsyncExitStack]:
         """With the database open and no work begun yet; polls that are under way at the end are given up."""
         async with contextlib.AsyncExitStack() as stack:
-            self.aggregator = await stack.enter_async_context(Aggregator(self.config, clock=self.clock))
+            self.aggregator = await stack.enter_async_context(Aggregator(self.config, self.engine, self.clock))
             stack.push_async_callback(self._cancel)
             yield stack
 
