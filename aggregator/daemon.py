@@ -26,6 +26,7 @@ from aggregator.server import Probe, Server, application, bind
 from aggregator.store import Due
 from aggregator.systemd import notify
 from aggregator.terminal import printable
+from aggregator.web import Web
 
 log = logging.getLogger("aggregator")
 
@@ -103,9 +104,14 @@ class Daemon:
             return
         sock = bind(listen)
         stack.callback(sock.close)
-        server = Server(
-            application(self.aggregator.site, auth, lambda: not self.health.troubles(_now()), self._probes())
+        app = application(
+            self.aggregator.site,
+            auth,
+            lambda: not self.health.troubles(_now()),
+            Web(lambda: self.config),
+            self._probes(),
         )
+        server = Server(app)
         stack.push_async_callback(_end, server, asyncio.create_task(server.serve([sock])))
         log.info("serving on http://%s/", listen)
         if not str(listen).startswith(("127.", "localhost", "[::1]")) and auth is None:

@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
@@ -52,12 +52,26 @@ _SAFE = {
 Probe = Callable[[], tuple[int, bytes, str]]  # status, body and media type of an answer made at the moment
 
 
+class Pages(Protocol):
+    """The pages for people, made when asked for."""
+
+    async def __call__(self, request: Request) -> Response | None:
+        """The page at an address; None where there is none."""
+
+    async def missing(self, request: Request) -> Response:
+        """The page for an address that has nothing."""
+
+
 def application(
-    site: Site, auth: str | None, ready: Callable[[], bool], probes: Mapping[str, Probe] | None = None
+    site: Site,
+    auth: str | None,
+    ready: Callable[[], bool],
+    pages: Pages | None = None,
+    probes: Mapping[str, Probe] | None = None,
 ) -> Starlette:
     """The ASGI application. `auth` is user:password or None; `ready` says whether the program can do its job.
 
-    `probes` are answers by path, "metrics" and so on, that stand before the documents.
+    `probes` are answers by path, "metrics" and so on, that stand before the pages and documents.
     """
     probes = probes or {}
 
@@ -77,7 +91,7 @@ def application(
         Route("/healthz", alive),
         Route("/readyz", readiness),
         *(Route(f"/{path}", readiness) for path in probes if path not in ("healthz", "readyz")),
-        Route("/{path:path}", Documents(site, auth)),
+        Route("/{path:path}", Documents(site, auth, pages)),
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
@@ -91,17 +105,27 @@ def _probed(probe: Probe) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The published documents, as an ASGI application of their own."""
+    """The published documents, as an ASGI application of their own; where there are `pages`, these come first."""
 
     site: Site
     auth: str | None
+    pages: Pages | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        response = self.answer(request.method, request.path_params["path"], request.headers)
+        response = await self._page(request)
+        if response is None:
+            response = self.answer(request.method, request.path_params["path"], request.headers)
+            if response.status_code == 404 and self.pages and "text/html" in request.headers.get("accept", ""):
+                response = await self.pages.missing(request)
         if request.method == "HEAD":
             response.body = b""  # Content-Length stays (RFC 9110 §9.3.2)
         await response(scope, receive, send)
+
+    async def _page(self, request: Request) -> Response | None:
+        if self.auth is not None and not _authorized(request.headers.get("authorization"), self.auth):
+            return None
+        return await self.pages(request) if self.pages else None
 
     def answer(self, method: str, path: str, headers: Headers) -> Response:
         """The response to a request."""

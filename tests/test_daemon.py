@@ -281,7 +281,7 @@ def test_systemd_hears_ready_watchdog_and_stopping(web: Web, tmp_path: Path) -> 
         sock.bind(address)
         sock.settimeout(30)
         with running(tmp_path, environ={"NOTIFY_SOCKET": address}) as daemon:
-            heard = []
+            heard: list[str] = []
             while not any("WATCHDOG=1" in text and "READY" not in text for text in heard):
                 heard.append(sock.recv(4096).decode())
             daemon.end()

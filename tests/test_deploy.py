@@ -1,106 +1,161 @@
-"""The files in docs/deploy: linted, and what they would start is started, without an engine."""
+"""The files alone, behind the web servers whose configuration ships in docs/deploy."""
 
 from __future__ import annotations
 
-import os
-import re
-import shlex
+import gzip
+import http.client
 import shutil
+import socket
 import subprocess
-import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from yamllint import linter
-from yamllint.config import YamlLintConfig
 
-from aggregator.cli import main
-from tests.conftest import Answer, Post, Web, config_for, rss
-from tests.test_cli import run
-from tests.test_daemon import running
+from aggregator.publish import TYPES
+from aggregator.site import Site
+from tests.conftest import NOW, Answer, Reply, Web, config_for, rss
+from tests.stories import channel, story
+from tests.test_site import post, published, put
 
-HOME = Path(__file__).parent.parent
-DEPLOY = HOME / "docs" / "deploy"
-UNIT = (DEPLOY / "aggregator.service").read_text(encoding="utf-8")
-CONTAINER = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
-COMPOSE: Any = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+pytestmark = pytest.mark.clients
+
+DEPLOY = Path(__file__).parent.parent / "docs/deploy"
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
-def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    unit = tmp_path / "aggregator.service"
-    unit.write_text(UNIT.replace("/opt/aggregator/bin/aggregator", sys.executable))
-    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+class Static:
+    """A web server that serves `public`."""
+
+    def __init__(self, name: str, public: Path, folder: Path) -> None:
+        binary = shutil.which(name) or shutil.which(f"/usr/sbin/{name}")
+        if binary is None:
+            pytest.skip(f"{name} is not installed (apt-get install {name}): its configuration was NOT tried")
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            self.port = int(sock.getsockname()[1])
+        command = self.nginx(folder, public) if name == "nginx" else self.caddy(folder, public)
+        environment = {
+            "HOME": str(folder),
+            "XDG_DATA_HOME": str(folder),
+            "XDG_CONFIG_HOME": str(folder),
+            "PATH": "/usr/bin",
+        }
+        with (folder / "log").open("wb") as log:
+            self.process = subprocess.Popen([binary, *command], stdout=log, stderr=log, env=environment)
+        for _ in range(200):
+            if self.process.poll() is not None:
+                pytest.fail((folder / "log").read_text())
+            try:
+                self.ask("/feed.css")
+                return
+            except OSError:
+                time.sleep(0.05)
+        pytest.fail(f"{name} does not answer")
+
+    def nginx(self, folder: Path, public: Path) -> list[str]:
+        text = (DEPLOY / "nginx.conf").read_text()
+        text = text.replace("listen 80;", f"listen 127.0.0.1:{self.port};").replace(
+            "/var/lib/aggregator/public", str(public)
+        )
+        paths = "".join(f"{kind}_temp_path {folder};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (folder / "nginx.conf").write_text(
+            f"user root; daemon off; pid {folder}/pid; error_log {folder}/error; events {{}}\n"
+            f"http {{ access_log off; {paths}\n{text}\n}}\n"
+        )
+        return ["-c", f"{folder}/nginx.conf", "-e", f"{folder}/error"]
+
+    def caddy(self, folder: Path, public: Path) -> list[str]:
+        text = (DEPLOY / "Caddyfile").read_text()
+        text = text.replace("planet.example.org {", f"http://127.0.0.1:{self.port} {{")
+        (folder / "Caddyfile").write_text(
+            "{\n\tadmin off\n}\n" + text.replace("/var/lib/aggregator/public", str(public))
+        )
+        return ["run", "--config", f"{folder}/Caddyfile", "--adapter", "caddyfile"]
+
+    def ask(self, path: str, method: str = "GET", *headers: tuple[str, str]) -> Reply:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.putrequest(method, path, skip_accept_encoding=True)
+            for name, value in headers:
+                connection.putheader(name, value)
+            connection.endheaders()
+            answer = connection.getresponse()
+            return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
 
 
-def test_the_unit_starts_what_there_is_and_hears_what_we_say() -> None:
-    [start] = re.findall(r"^ExecStart=(.*)$", UNIT, re.MULTILINE)
-    program, command, *options = shlex.split(start)
-    assert (Path(program).name, command) == ("aggregator", "run")
-    main.commands[command].make_context(command, options)
-    for line in ("Type=notify", "WatchdogSec=60", "StateDirectory=aggregator", "ProtectSystem=strict",
-                 "NoNewPrivileges=yes", "RestartPreventExitStatus=2", "ExecReload=/bin/kill -HUP $MAINPID"):  # fmt: skip
-        assert f"\n{line}\n" in UNIT, line
+@pytest.fixture(params=["nginx", "caddy"])
+def static(request: pytest.FixtureRequest, web: Web, tmp_path: Path) -> Iterator[Static]:
+    web.pages["/f"] = Answer(rss(*(post(n, n + 1) for n in range(9))))
+    tmp_path.chmod(0o755)
+    published(config_for(tmp_path, f"{{url: {web.url('/f')}, tags: [press]}}", more="output: {items: 4}\n"))
+    (tmp_path / request.param).mkdir()
+    server = Static(request.param, tmp_path / "public", tmp_path / request.param)
+    yield server
+    server.process.terminate()
+    server.process.wait()
 
 
-@pytest.mark.skipif(shutil.which("hadolint", path=str(Path(sys.executable).parent)) is None, reason="no hadolint here")
-def test_hadolint_has_nothing_to_say() -> None:
-    hadolint = Path(sys.executable).parent / "hadolint"
-    done = subprocess.run([hadolint, DEPLOY / "Containerfile"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "")
+def test_static_files_are_served_as_we_serve_them(static: Static, tmp_path: Path) -> None:
+    public = tmp_path / "public"
+    for path in (
+        "feed.atom",
+        "feed.rss",
+        "feed.json",
+        "feeds.opml",
+        "feed.css",
+        "tags/press.atom",
+        "archive/1.atom",
+        "",
+    ):
+        file = public / (path or "index.html")
+        plain, zipped = static.ask(f"/{path}"), static.ask(f"/{path}", "GET", ("Accept-Encoding", "gzip"))
+        assert (plain.status, plain.body) == (200, file.read_bytes())
+        assert plain.headers["content-type"] == TYPES[file.suffix[1:]]
+        assert zipped.headers["content-type"] == TYPES[file.suffix[1:]]
+        assert zipped.headers["content-encoding"] == "gzip"
+        assert gzip.decompress(zipped.body) == plain.body
+        assert zipped.body == file.with_name(file.name + ".gz").read_bytes()
+        assert zipped.headers["vary"] == "Accept-Encoding"
+        assert plain.headers["last-modified"] == "Mon, 23 Nov 2026 12:00:00 GMT"
+        assert ("immutable" in plain.headers["cache-control"]) == path.startswith("archive/")
+        assert plain.headers["x-content-type-options"] == "nosniff"
+        for reply, encoding in ((plain, "identity"), (zipped, "gzip")):
+            accept = ("Accept-Encoding", encoding)
+            etag = ("If-None-Match", reply.headers["etag"])
+            assert static.ask(f"/{path}", "GET", accept, etag).status == 304
+            since = ("If-Modified-Since", reply.headers["last-modified"])
+            assert static.ask(f"/{path}", "GET", accept, since).status == 304
+            assert static.ask(f"/{path}", "HEAD", accept).status == 200
 
 
-@pytest.mark.parametrize("path", [DEPLOY / "compose.yaml", HOME / "feeds.yaml"], ids=["compose", "feeds"])
-def test_yamllint_has_nothing_to_say(path: Path) -> None:
-    rules = YamlLintConfig(
-        "{extends: default, rules: {line-length: {max: 120}, comments: {min-spaces-from-content: 1}, "
-        "comments-indentation: disable, document-start: disable}}"
-    )
-    assert [str(problem) for problem in linter.run(path.read_text(encoding="utf-8"), rules)] == []
+def test_the_rest_is_as_with_our_server(static: Static, tmp_path: Path) -> None:
+    (tmp_path / "public/.feed.atom.tmp").write_text("half")
+    (tmp_path / "feeds.yaml").write_text("secret")
+    for path in (
+        "/nothing",
+        "/.feed.atom.tmp",
+        "/feed.atom.gz",
+        "/tags/x.atom",
+        "/%2e%2e/feeds.yaml",
+        "/../feeds.yaml",
+    ):
+        assert static.ask(path).status in (400, 404), path
+    for alias, target in (
+        ("/atom.xml", "/feed.atom"),
+        ("/feed", "/feed.atom"),
+        ("/rss", "/feed.rss"),
+        ("/opml.xml", "/feeds.opml"),
+    ):
+        reply = static.ask(alias)
+        assert reply.status == 308
+        assert reply.headers["location"].endswith(target)
+    assert static.ask("/feed.atom", "POST").status == 405
 
 
-def test_what_is_copied_into_the_image_is_there_and_enough_to_build() -> None:
-    copied = [word for line in re.findall(r"^COPY (?!--)(.*)$", CONTAINER, re.MULTILINE) for word in line.split()[:-1]]
-    assert all((HOME / word).exists() for word in copied)
-    assert {"pyproject.toml", "README.md", "LICENSE", "aggregator"} <= set(copied)
-    assert re.search(r"^USER 10001$", CONTAINER, re.MULTILINE)
-    assert re.search(r'^VOLUME \["/data"\]$', CONTAINER, re.MULTILINE)
-
-
-def test_what_the_image_starts_runs_and_its_healthcheck_is_content(web: Web, tmp_path: Path) -> None:
-    web.pages["/f"] = Answer(rss(Post("One", link="http://x.example/1")))
-    config_for(tmp_path, web.url("/f"))
-    block = re.search(r"^ENV ((?:.*\\\n)*.*)$", CONTAINER, re.MULTILINE)
-    assert block is not None
-    env = dict(word.split("=", 1) for word in block[1].replace("\\\n", " ").split())
-    del env["PATH"]
-    env["AGGREGATOR_CONFIG"] = env["AGGREGATOR_CONFIG"].replace("/data", str(tmp_path))
-    command = re.findall(r'^CMD \["(.*)"\]$', CONTAINER, re.MULTILINE)
-    health = re.findall(r'HEALTHCHECK .* CMD \["aggregator", "(.*)"\]', CONTAINER)
-    assert command == ["run"]
-    with running(tmp_path, environ=env | {"AGGREGATOR_SERVER__LISTEN": ""}) as refused:
-        refused.process.wait(30)
-        assert refused.process.returncode == 2  # the environment is heard
-    port_env = {**env, "AGGREGATOR_SERVER__LISTEN": "127.0.0.1:0"}
-    with running(tmp_path, environ=port_env) as daemon:
-        daemon.wait(lambda: daemon.said('"event": "poll"'), "the first poll, as JSON")
-        daemon.wait((tmp_path / "public" / "feed.atom").exists, "published")
-        done = subprocess.run(
-            [sys.executable, "-m", "aggregator", *health], env={**os.environ, **port_env},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert daemon.end() < 2
-
-
-def test_compose_agrees_with_the_image(tmp_path: Path) -> None:
-    service = COMPOSE["services"]["aggregator"]
-    assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).samefile(DEPLOY / "Containerfile")
-    assert service["user"] == "10001"
-    assert service["read_only"] is True
-    assert all(volume.partition(":")[0] in COMPOSE["volumes"] for volume in service["volumes"])
-    assert f"EXPOSE {service['ports'][0].rpartition(':')[2]}" in CONTAINER
-    assert run("init", cwd=tmp_path).returncode == 0  # what its comment says to run first
+def test_a_change_changes_the_etag(static: Static, tmp_path: Path) -> None:
+    before = static.ask("/feed.atom").headers["etag"]
+    put(Site(tmp_path / "public"), channel(story(1)), NOW)
+    assert static.ask("/feed.atom").headers["etag"] != before

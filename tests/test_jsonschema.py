@@ -63,7 +63,13 @@ def test_an_unknown_key_and_a_wrong_value_are_seen() -> None:
         seen += 1
         assert not CHECK.is_valid(data), case["case"]
     assert seen > 5
-    for wrong in ({"fetch": {"timeout": "soon"}}, {"output": {"items": 0}}, {"feeds": ["ftp://x"]}, {"feeds": [{}]}):
+    faults: tuple[Any, ...] = (
+        {"fetch": {"timeout": "soon"}},
+        {"output": {"items": 0}},
+        {"feeds": ["ftp://x"]},
+        {"feeds": [{}]},
+    )
+    for wrong in faults:
         assert not CHECK.is_valid(wrong), wrong
 
 

@@ -89,7 +89,7 @@ def test_a_traceback_and_a_librarys_warning_are_one_line_each(format: room.Forma
 )
 def test_no_secret_is_logged(text: str, secret: str) -> None:
     for format in ("text", "json"):
-        stream = lines(format)  # type: ignore[arg-type]
+        stream = lines(format)
         log.warning("%s", text, extra={"feed": text})
         assert secret not in stream.getvalue()
         assert "x.example" in stream.getvalue() or "***" in stream.getvalue()

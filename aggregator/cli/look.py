@@ -153,6 +153,11 @@ def stories(config_path: Path, as_json: bool, number: int, copied: bool) -> None
     """The newest stories, as the merged feed shows them.
 
     `copies` counts the articles that carry a story, its lead included.
+
+    \b
+    Examples:
+      aggregator stories
+      aggregator stories --copied -n 5
     """
     config = load(config_path)
     with open_reader(config.database) as connection:

@@ -87,6 +87,10 @@ def publish(config_path: Path) -> None:
     """Write the merged feed again from what is stored.
 
     Documents that are up to date are left alone.
+
+    \b
+    Example:
+      aggregator publish
     """
     config = load(config_path)
 
@@ -114,6 +118,11 @@ def demo(once: bool, directory: Path) -> None:
 
     Eight publishers, about 60 articles, among them press releases and their republications. A second run shows that
     nothing is fetched or stored twice. Delete the directory to start afresh.
+
+    \b
+    Examples:
+      aggregator demo
+      aggregator demo --once --directory /tmp/demo
     """
     with Demo(directory) as sample:
         config = load(sample.config)

@@ -59,7 +59,9 @@ def print_polls(polls: Sequence[Poll], as_json: bool = False) -> None:
     new, changed, copies = (sum(getattr(poll, name) for poll in polls) for name in ("new", "changed", "copies"))
     same = sum(poll.not_modified for poll in polls)
     text = f"{len(polls)} feeds polled: {new} new articles, {changed} changed, {copies} recognised as copies"
-    click.echo(text + (f", {same} feeds not modified" if same else "") + (f", {failed} failed" if failed else ""))
+    click.echo(
+        text + (f", {same} feeds without change (304)" if same else "") + (f", {failed} failed" if failed else "")
+    )
 
 
 def result(poll: Poll) -> str:

@@ -56,6 +56,7 @@ def play(web: Web, month: Month) -> list[str]:
 
     def page(kind: str, path: str) -> None:
         def answer(handler: BaseHTTPRequestHandler) -> None:
+            web.seen.clear()  # what the test remembers must not look like what the daemon forgets to forget
             count = len(month.polled[path])
             month.polled[path].append(month.now)
             status, body, etag = 200, b"", None
@@ -175,7 +176,7 @@ def judge(month: Month, days: int) -> list[str]:
             wrong.append(f"{name} grew from {getattr(first, name)} to {getattr(last, name)}")
     if days >= 10:
         settled = month.days[days // 3]
-        if last.memory > settled.memory * 1.1:
+        if last.memory > settled.memory * 1.05:
             wrong.append(f"memory grew from {settled.memory} KiB to {last.memory} KiB")
     if last.wal > 64 * 2**20:
         wrong.append(f"the write-ahead log has {last.wal} bytes")
