@@ -174,7 +174,7 @@ def _emptiness(asked: Asked, choices: Choices, names: Mapping[int, str]) -> tupl
 
 def _card(row: Row) -> Card:
     others = [
-        Other(copy["id"], copy["feed"], words.later(_hours(row["published_at"], copy["published_at"])))
+        Other(copy["id"], _cut(copy["feed"], 50), words.later(_hours(row["published_at"], copy["published_at"])))
         for copy in row["others"]
     ]
     in_lead = row.get("found_in") in (None, row["article"])
@@ -186,7 +186,7 @@ def _card(row: Row) -> Card:
         plain_title=_cut(row["title"], _TITLE),
         url=row["url"],
         feed_id=row["feed_id"],
-        feed=_cut(row["feed"], 80),
+        feed=_cut(row["feed"], 50),
         published=_time(row["published_at"]),
         summary=_limited(text, _SUMMARY + 120),
         language=tag_of(row["language"]),
