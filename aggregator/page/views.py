@@ -249,7 +249,7 @@ class Story:
     lead_sentence: str
     chosen: int | None
     copy: Member | None
-    titles: tuple[str, str] | None
+    sides: list[tuple[str, str, str]]  # (what, of the lead, of the copy)
     diff: list[list[diff.Piece]]
     diff_cut: bool
     longest: int
@@ -267,10 +267,10 @@ def story(row: Row, members: Sequence[Row], lead: Row, copy: Row | None) -> Stor
     compared = next((member for member in others if copy is not None and member.id == copy["id"]), None)
     difference = diff.compare(lead["content_text"], copy["content_text"]) if copy is not None and compared else None
     tally: list[tuple[str, int]] = [(kind, difference.words(kind)) for kind in diff.KINDS] if difference else []
+    tally = [(kind, number) for kind, number in tally if number or kind != "masked"]
     removed: Sequence[Row] = copy["removed"][:40] if copy is not None else []
     if removed:
         tally.append(("removed", sum(len(removal["text"].split()) for removal in removed)))
-    titles = (first.title, compared.title) if compared and compared.title != first.title else None
     commands = [("Why is it so?", f"aggregator explain {first.id}")]
     if compared:
         commands += [
@@ -297,7 +297,7 @@ def story(row: Row, members: Sequence[Row], lead: Row, copy: Row | None) -> Stor
         lead_sentence=f"{first.feed} leads: {row['lead_reason'] or 'it was stored first'}.",
         chosen=compared.id if compared else None,
         copy=compared,
-        titles=titles,
+        sides=_sides(first, compared, next(r for r in members if r["id"] == compared.id)) if compared else [],
         diff=paragraphs_of(difference.pieces) if difference else [],
         diff_cut=bool(difference and difference.cut),
         longest=diff.LONGEST,
@@ -331,10 +331,26 @@ def _members(rows: Sequence[Row]) -> list[Member]:
     ]
 
 
+def _sides(lead: Member, copy: Member, row: Row) -> list[tuple[str, str, str]]:
+    """Lead and copy side by side."""
+    found = [
+        ("Title", _cut(lead.title, 200), _cut(copy.title, 200)),
+        ("Published", words.exact(lead.published), words.exact(copy.published)),
+        ("Length", words.count(lead.word_count, "word"), words.count(copy.word_count, "word")),
+    ]
+    if row["kind"] != "same-url" and row["against_id"] in (None, lead.id):
+        found.append(("In the other", words.percent(row["other"]), words.percent(row["similarity"])))
+    return found
+
+
 _KINDS = {
     "same-url": "It has the same address as the lead",
     "same-text": "Word for word the same text",
     "near-copy": "Nearly the same text",
+    "edited": "The same text, edited",
+    "summary": "A summary of it",
+    "embedded": "The same text within a longer page",
+    "person": "A person said that it is the same",
 }
 
 
