@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from aggregator.clean.sanitize import sanitize
 from aggregator.config import Config
-from aggregator.page import Asked, Mistaken, charts, content, diff, views, words
+from aggregator.page import Asked, Mistaken, charts, content, diff, story, words
 from aggregator.store import Before, Wanted, open_pages
 from aggregator.store.pages import Slow
 from tests.conftest import DATA, NOW, Answer, Post, Web, config_for, rss
@@ -462,8 +462,8 @@ def test_a_story_shows_who_published_when_and_what_they_changed(site: Served) ->
     assert "2 hours later" in page
     sides = re.findall(r'<th scope="row">(.*?)</th><td><bdi>(.*?)</bdi></td><td><bdi>(.*?)</bdi>', page)
     assert sides[0] == ("Title", "Northern mole to be rebuilt", "Board to mend mole")
-    assert [row[0] for row in sides] == ["Title", "Published", "Length", "In the other"]
-    assert all(re.fullmatch(r"\d+%", share) for share in sides[3][1:])
+    assert [row[0] for row in sides] == ["Title", "Published", "Length", "In common"]
+    assert all(re.fullmatch(r"\d+% of its words", share) for share in sides[3][1:])
     for command in ("aggregator explain ", "aggregator split ", "aggregator pin ", "aggregator merge "):
         assert command in page
     assert "/Public Release" in page[page.index("Removed before comparing") :]
@@ -680,10 +680,10 @@ def test_the_pages_cant_write(config: Config) -> None:
 def test_verdicts_read_as_sentences() -> None:
     row = {"kind": "near-copy", "reason": "98% of its words are in the other, 99% of the other's in it", "shared": 358,
            "against_id": 7}  # fmt: skip
-    assert views.verdict(row, 7) == (
+    assert story.verdict(row, 7) == (
         "Nearly the same text: 98% of its words are in the other, 99% of the other's in it (358 words in common)."
     )
-    assert views.verdict({**row, "kind": "same-url", "reason": "the same address", "shared": 0}, 8) == (
+    assert story.verdict({**row, "kind": "same-url", "reason": "the same address", "shared": 0}, 8) == (
         "It has the same address as the lead, compared with article 7."
     )
 
