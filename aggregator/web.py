@@ -75,6 +75,7 @@ class Web:
     _makers: dict[str, Callable[..., Answer]] = field(init=False)
 
     def __post_init__(self) -> None:
+        page.prepare()
         self._makers = {
             r"/": self._river,
             r"/story/(\d{1,18})": self._story,

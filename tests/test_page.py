@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from aggregator.clean.sanitize import sanitize
 from aggregator.config import Config
 from aggregator.page import Asked, Mistaken, charts, content, diff, story, words
-from aggregator.store import Before, Wanted, open_pages
+from aggregator.store import Before, Pages, Wanted, open_pages
 from aggregator.store.pages import Slow
 from tests.conftest import DATA, NOW, Answer, Post, Web, config_for, rss
 from tests.served import Served, poll, serve
@@ -670,6 +670,23 @@ def test_a_slow_question_is_stopped(config: Config) -> None:
     endless = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     with pytest.raises(Slow), open_pages(config.database, patience=0.05) as pages:
         pages.connection.execute(endless).fetchone()
+
+
+def test_a_page_that_takes_too_long_says_so(site: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(self: Pages) -> list[str]:
+        return [str(row[0]) for row in self.connection.execute(
+            "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n")]  # fmt: skip
+
+    monkeypatch.setattr(Pages, "languages", endless)
+    monkeypatch.setattr("aggregator.web.open_pages", lambda path: open_pages(path, 0.05))
+    page = site.get("/")
+    assert (page.status, "took too long" in page.body) == (503, True)
+
+
+def test_a_story_with_many_copies_names_the_lead_and_counts_the_rest(config: Config) -> None:
+    with open_pages(config.database) as pages:
+        members = pages.members(1, 1)
+    assert [member["leads"] for member in members] == [1]
 
 
 def test_the_pages_cant_write(config: Config) -> None:

@@ -15,7 +15,7 @@ style sheet, the icon and a small script, without which everything works.
 """
 
 from aggregator.page.asked import Asked, Mistaken
-from aggregator.page.render import LONGEST, POLICY, QUIET_POLICY, STATIC, Alternate, Asset, Frame, render, trim
+from aggregator.page.render import LONGEST, POLICY, QUIET_POLICY, STATIC, Alternate, Asset, Frame, prepare, render, trim
 
 __all__ = [
     "LONGEST",
@@ -27,6 +27,7 @@ __all__ = [
     "Asset",
     "Frame",
     "Mistaken",
+    "prepare",
     "render",
     "trim",
 ]
