@@ -20,7 +20,7 @@ from aggregator.store.health import Check, checks
 from aggregator.store.index import StoreIndex, probe
 from aggregator.store.metadata import metadata
 from aggregator.store.pages import Before, Pages, Slow, Wanted, open_pages
-from aggregator.store.query import to_match
+from aggregator.store.query import to_match, unspaced
 from aggregator.store.read import Choice, Read, Row
 from aggregator.store.retention import Expired, Retention
 from aggregator.store.store import Store
@@ -51,4 +51,5 @@ __all__ = [
     "open_writer",
     "probe",
     "to_match",
+    "unspaced",
 ]

@@ -182,7 +182,7 @@ CREATE INDEX feeds_next_poll_at ON feeds(next_poll_at) WHERE state = 'active';
 CREATE INDEX articles_story_id ON articles(story_id);
 CREATE INDEX articles_url ON articles(url);
 CREATE INDEX articles_published_at ON articles(published_at);
-CREATE INDEX articles_feed_first_seen ON articles(feed_id, first_seen_at);
+CREATE INDEX articles_feed_first_seen ON articles(feed_id, first_seen_at, published_at);
 CREATE INDEX articles_feed_published ON articles(feed_id, published_at);
 CREATE INDEX articles_language ON articles(language COLLATE NOCASE);
 CREATE INDEX stories_published_at ON stories(published_at);
