@@ -151,7 +151,7 @@ def test_a_missing_file_says_what_makes_one(path: Path) -> None:
 
 def test_an_old_sqlite_is_one_clear_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
-    with pytest.raises(StoreError, match=r"SQLite 3\.38 or newer is needed"), open_writer(path):
+    with pytest.raises(StoreError, match=r"SQLite 3\.37 or newer is needed"), open_writer(path):
         pass
 
 

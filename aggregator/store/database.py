@@ -24,7 +24,7 @@ try:
 except ImportError:  # not on Windows: there SQLite's own locks must do
     fcntl = None  # type: ignore[assignment]
 
-LEAST_SQLITE = (3, 38)  # STRICT tables (3.37), and the operators -> and ->> in our queries
+LEAST_SQLITE = (3, 37)  # STRICT tables
 _PENDING_BYTE = 2**30  # the lock-byte page, SQLite file format §1.4
 _PATIENCE = 0.5  # seconds; a health check looks at the lock for an instant, a daemon before us may be ending
 CHECKED = 2**26  # bytes; a file up to this size is checked whole whenever it is opened for writing
