@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import random
 import sqlite3
 import statistics
@@ -180,28 +181,22 @@ def _raw(connection: sqlite3.Connection) -> float:
 
 
 def poll(store: Store, texts: Texts, subscriptions: tuple[Subscription, ...]) -> None:
-    """What a poll of a feed with 20 new articles costs, matching and all, in one transaction."""
+    """What polls cost, matching and all, each in one transaction."""
     editor = Editor(store, Dedupe(), dict(enumerate(subscriptions, 1)))
-    base = store.connection.execute("SELECT max(id) FROM articles").fetchone()[0]
+    (base,) = store.connection.execute("SELECT max(id) FROM articles").fetchone()
+    numbers = itertools.count(base)
     dues = store.feeds.due(None)
-    batches = [[item(texts, base + i * 20 + n) for n in range(20)] for i in range(15)]
-    runs = []
-    for due, batch in zip(dues, batches, strict=False):
-        start = time.perf_counter()
-        with store.transaction():
-            for each in batch:
-                editor.place(store.articles.save(due.feed, each, (), NOW), NOW)
-            store.feeds.record(Outcome(due, NOW, NOW + timedelta(hours=1), 200, bytes=1000), 20, 0)
-        runs.append((time.perf_counter() - start) * 1000)
-    print(f"a poll's commit, 20 new articles: {statistics.median(runs):.1f} ms "
-          f"({20_000 / statistics.median(runs):,.0f} articles a second), slowest {max(runs):.1f} ms")  # fmt: skip
-    quiet = []
-    for due in dues[:30]:
-        start = time.perf_counter()
-        with store.transaction():
-            store.feeds.record(Outcome(due, NOW, NOW + timedelta(hours=1), 304), 0, 0)
-        quiet.append((time.perf_counter() - start) * 1000)
-    print(f"a poll's commit, nothing new: {statistics.median(quiet):.2f} ms")
+    for size, name in ((20, "20 new articles"), (3, "3 new articles"), (0, "nothing new")):
+        runs = []
+        for due in dues[:20]:
+            items = [item(texts, next(numbers)) for _ in range(size)]
+            start = time.perf_counter()
+            with store.transaction():
+                for each in items:
+                    editor.place(store.articles.save(due.feed, each, (), NOW), NOW)
+                store.feeds.record(Outcome(due, NOW, NOW + timedelta(hours=1), 200, bytes=1000), size, 0)
+            runs.append((time.perf_counter() - start) * 1000)
+        print(f"a poll's commit, {name}: {statistics.median(runs):.1f} ms, slowest {max(runs):.1f} ms")
 
 
 def ask(path: Path) -> None:
