@@ -48,14 +48,19 @@ class Texts:
         vocabulary = ["water", "river"] + [
             "".join(self.dice.choices(letters, k=self.dice.randint(3, 11))) for _ in range(40_000)
         ]
-        weights = [1 / (rank + 20) for rank in range(len(vocabulary))]
-        drawn = self.dice.choices(vocabulary, weights, k=15 * 6000)
+        self.vocabulary, self.weights = vocabulary, [1 / (rank + 20) for rank in range(len(vocabulary))]
+        drawn = self.dice.choices(vocabulary, self.weights, k=15 * 6000)
         self.sentences = [" ".join(drawn[i : i + 15]).capitalize() + "." for i in range(0, len(drawn), 15)]
         self.length = max(1, words // 15)
 
     def text(self) -> str:
         chosen = self.dice.choices(self.sentences, k=self.length)
         return "\n\n".join(" ".join(chosen[i : i + 4]) for i in range(0, len(chosen), 4))
+
+    def fresh(self) -> str:
+        """A text that shares no sentence with another: matching has little to compare, as with most news."""
+        words = self.dice.choices(self.vocabulary, self.weights, k=self.length * 15)
+        return "\n\n".join(" ".join(words[i : i + 60]) for i in range(0, len(words), 60))
 
     def title(self) -> str:
         return " ".join(self.dice.choice(self.sentences).split()[:9])
@@ -134,7 +139,7 @@ def _rows(texts: Texts, start: int, end: int, count: int) -> Iterator[dict[str, 
 
 def item(texts: Texts, number: int) -> Item:
     """A new entry, digested."""
-    text = texts.text()
+    text = texts.fresh()
     html = "".join(f"<p>{part}</p>" for part in text.split("\n\n"))
     url = f"https://new.example/{number}"
     entry = Entry(url, url, Text(texts.title()), Text(), Text(html), published=NOW)
