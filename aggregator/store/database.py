@@ -39,8 +39,7 @@ def open_writer(path: Path) -> Iterator[sqlite3.Connection]:
     with _lock(path), contextlib.ExitStack() as stack:
         # Opened before SQLite opens it and closed after: to close a file drops all locks of the process (fcntl(2)).
         try:
-            path.touch()
-            file = stack.enter_context(path.open("rb"))
+            file = stack.enter_context(path.open("a+b"))
         except OSError as error:
             raise StoreError(f"can't open {path}: {(error.strerror or str(error)).lower()}") from None
         _inspect(path)
