@@ -31,7 +31,9 @@ from aggregator.parse.stranger import what_is_it
 
 VERSION = 1  # of the reading: rises when the same bytes are read differently, so that known entries are read again
 _MOST_ELEMENTS = 10_000  # in one entry, and outside of all: feedparser's time grows with their square
-_MOST_AT_ONCE = 5_000  # new entries; more are left for the next polls, since a worker's time is limited
+# New entries at once; more are left for the next polls, since a worker's time is limited and all else waits for it.
+_MOST_AT_ONCE = 5_000
+_MOST_BYTES_AT_ONCE = 4 * 2**20
 _MOST_FLAWS = 20
 
 
@@ -51,10 +53,11 @@ def parse(url: str, text: str, known: Mapping[bytes, Seen], salt: bytes) -> Chan
     document = _document(text)
     hashes = _hashes(document, url, salt)
     new = [number for number, mark in enumerate(hashes) if mark not in known]
-    if len(new) > _MOST_AT_ONCE:
-        flaw = f"has {len(new)} new entries; {_MOST_AT_ONCE} were read, the others are left for the next polls"
+    portion = _portion(document, new)
+    if len(portion) < len(new):
+        flaw = f"has {len(new)} new entries; {len(portion)} were read, the others are left for the next polls"
         document = dataclasses.replace(document, flaws=(*document.flaws, flaw), complete=False)
-        new = new[:_MOST_AT_ONCE]
+        new = portion
     if len(new) < len(hashes):
         slim = _without(document, sorted({*range(len(hashes))} - {*new}))
         changes = _changes(slim, url, hashes, known, new)
@@ -119,6 +122,17 @@ def _hashes(document: _Document, url: str, salt: bytes) -> list[bytes]:
         mark = hashlib.blake2b(document.data[piece.start : piece.end], key=around, digest_size=16)
         found.append(mark.digest())
     return found if len(set(found)) == len(found) else []
+
+
+def _portion(document: _Document, new: list[int]) -> list[int]:
+    """As many of the new entries as are read at once, from the first on."""
+    size = 0
+    for count, number in enumerate(new[:_MOST_AT_ONCE]):
+        piece = document.layout.slices[number]
+        size += piece.end - piece.start
+        if size > _MOST_BYTES_AT_ONCE and count:
+            return new[:count]
+    return new[:_MOST_AT_ONCE]
 
 
 def _without(document: _Document, numbers: list[int]) -> _Document:
