@@ -21,6 +21,7 @@ from aggregator.errors import ConfigError
 from aggregator.server import Server, application, bind
 from aggregator.store import Due
 from aggregator.terminal import printable
+from aggregator.web import Web
 
 log = logging.getLogger("aggregator")
 
@@ -57,7 +58,8 @@ class Daemon:
                 stack.callback(sock.close)
             self.aggregator = await stack.enter_async_context(Aggregator(self.config))
             if sock is not None:
-                app = application(self.aggregator.site, self.config.server.auth, lambda: self._ticked)
+                pages = Web(lambda: self.config)
+                app = application(self.aggregator.site, self.config.server.auth, lambda: self._ticked, pages)
                 server = Server(app)
                 serving = asyncio.create_task(server.serve([sock]))
                 stack.push_async_callback(_end, server, serving)

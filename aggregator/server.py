@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
@@ -49,7 +49,17 @@ _SAFE = {
 }
 
 
-def application(site: Site, auth: str | None, ready: Callable[[], bool]) -> Starlette:
+class Pages(Protocol):
+    """The pages for people, made when asked for."""
+
+    async def __call__(self, request: Request) -> Response | None:
+        """The page at an address; None where there is none."""
+
+    async def missing(self, request: Request) -> Response:
+        """The page for an address that has nothing."""
+
+
+def application(site: Site, auth: str | None, ready: Callable[[], bool], pages: Pages | None = None) -> Starlette:
     """The ASGI application. `auth` is user:password or None; `ready` says whether the program can do its job."""
 
     async def alive(request: Request) -> Response:
@@ -63,7 +73,7 @@ def application(site: Site, auth: str | None, ready: Callable[[], bool]) -> Star
     routes = [
         Route("/healthz", alive),
         Route("/readyz", readiness),
-        Route("/{path:path}", Documents(site, auth)),
+        Route("/{path:path}", Documents(site, auth, pages)),
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
@@ -72,17 +82,27 @@ def application(site: Site, auth: str | None, ready: Callable[[], bool]) -> Star
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The published documents, as an ASGI application of their own."""
+    """The published documents, as an ASGI application of their own; where there are `pages`, these come first."""
 
     site: Site
     auth: str | None
+    pages: Pages | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        response = self.answer(request.method, request.path_params["path"], request.headers)
+        response = await self._page(request)
+        if response is None:
+            response = self.answer(request.method, request.path_params["path"], request.headers)
+            if response.status_code == 404 and self.pages and "text/html" in request.headers.get("accept", ""):
+                response = await self.pages.missing(request)
         if request.method == "HEAD":
             response.body = b""  # Content-Length stays (RFC 9110 §9.3.2)
         await response(scope, receive, send)
+
+    async def _page(self, request: Request) -> Response | None:
+        if self.auth is not None and not _authorized(request.headers.get("authorization"), self.auth):
+            return None
+        return await self.pages(request) if self.pages else None
 
     def answer(self, method: str, path: str, headers: Headers) -> Response:
         """The response to a request."""
