@@ -17,7 +17,7 @@ import dataclasses
 import hashlib
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -26,11 +26,10 @@ from aggregator.model import Entry, Feed
 from aggregator.parse import entry, identity, reader, repair
 from aggregator.parse.known import Changes, Seen
 from aggregator.parse.salvage import salvage
-from aggregator.parse.scan import Layout, Malformed, scan
+from aggregator.parse.scan import MOST_ELEMENTS, Layout, Malformed, scan
 from aggregator.parse.stranger import what_is_it
 
 VERSION = 1  # of the reading: rises when the same bytes are read differently, so that known entries are read again
-_MOST_ELEMENTS = 10_000  # in one entry, and outside of all: feedparser's time grows with their square
 # New entries at once; more are left for the next polls, since a worker's time is limited and all else waits for it.
 _MOST_AT_ONCE = 5_000
 _MOST_BYTES_AT_ONCE = 4 * 2**20
@@ -50,7 +49,7 @@ class _Document:
 
 def parse(url: str, text: str, known: Mapping[bytes, Seen], salt: bytes) -> Changes:
     """The feed in `text`, and those of its entries that are not in `known`. Raises ParseError where it is none."""
-    document = _document(text)
+    document = _trimmed(_document(text))
     hashes = _hashes(document, url, salt)
     new = [number for number, mark in enumerate(hashes) if mark not in known]
     portion = _portion(document, new)
@@ -97,6 +96,19 @@ def _document(text: str) -> _Document:
     return _Document(saved.data, saved.layout, flaws, False, saved.complete)
 
 
+def _trimmed(document: _Document) -> _Document:
+    """The document without the elements that are too many for feedparser, whose time grows with their square."""
+    if not document.layout.surplus:
+        return document
+    data = _cut(document.data, document.layout.surplus)
+    try:
+        layout = scan(data)
+    except Malformed as error:
+        raise ParseError(f"has more elements than can be read ({error})") from None
+    flaw = f"has more than {MOST_ELEMENTS} elements in one place; {len(document.layout.surplus)} were skipped"
+    return dataclasses.replace(document, data=data, layout=layout, flaws=(*document.flaws, flaw))
+
+
 def _with_swallowed(document: _Document, text: str) -> _Document:
     """A CDATA section without end takes all in up to the end of the next one, entries too, and is well-formed still."""
     try:
@@ -137,17 +149,19 @@ def _portion(document: _Document, new: list[int]) -> list[int]:
 
 def _without(document: _Document, numbers: list[int]) -> _Document:
     """The document without some of its entries."""
-    pieces, at = [], 0
     gone = set(numbers)
-    for number in numbers:
-        piece = document.layout.slices[number]
-        pieces.append(document.data[at : piece.start])
-        at = piece.end
-    pieces.append(document.data[at:])
+    slices = document.layout.slices
+    data = _cut(document.data, [(slices[number].start, slices[number].end) for number in numbers])
     rest = tuple(piece for number, piece in enumerate(document.layout.slices) if number not in gone)
-    return dataclasses.replace(
-        document, data=b"".join(pieces), layout=dataclasses.replace(document.layout, slices=rest)
-    )
+    return dataclasses.replace(document, data=data, layout=dataclasses.replace(document.layout, slices=rest))
+
+
+def _cut(data: bytes, places: Iterable[tuple[int, int]]) -> bytes:
+    pieces, at = [], 0
+    for start, end in places:
+        pieces.append(data[at:start])
+        at = end
+    return b"".join([*pieces, data[at:]])
 
 
 def _changes(
@@ -202,13 +216,10 @@ def _changes(
 
 def _read(document: _Document, url: str) -> tuple[Any, list[str]]:
     """feedparser's dictionary, and what it could not read. Where it raises, each entry is tried alone."""
-    if document.layout.weight > _MOST_ELEMENTS + len(document.layout.slices):
-        text = document.data[:20_000].decode("utf-8", "replace")
-        raise ParseError(
-            what_is_it(text) if not document.layout.slices else "has too many elements outside its entries"
-        )
-    large = [n for n, piece in enumerate(document.layout.slices) if piece.weight > _MOST_ELEMENTS]
-    flaws = [f"entry {n + 1} has more than {_MOST_ELEMENTS} elements and is left out" for n in large]
+    if document.layout.weight > MOST_ELEMENTS:
+        raise ParseError("has more elements than can be read")
+    large = [n for n, piece in enumerate(document.layout.slices) if piece.weight > MOST_ELEMENTS]
+    flaws = [f"entry {n + 1} has more attributes than can be read and is left out" for n in large]
     if large:
         document = _without(document, large)
     try:
