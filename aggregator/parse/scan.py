@@ -5,6 +5,7 @@ This is some fifty times cheaper than reading the entries, which makes it worth 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -13,6 +14,8 @@ _INHERITED = ("author",)  # of the feed, and of its entries where they have none
 _WITHIN = ("http://www.w3.org/1999/xhtml", "http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML")
 
 MOST_ELEMENTS = 10_000  # in one entry, and outside of all: feedparser's time grows with their square
+
+_START_TAG = re.compile(rb"<(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>")
 
 Context = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
@@ -115,7 +118,7 @@ class _Scan:
         if self.cut is not None and self.depth < self.cut[0]:
             _, start, entries = self.cut
             if len(self.slices) == entries and self.inside != self.depth + 1:
-                self.surplus.append((start, self.data.find(b">", self.parser.CurrentByteIndex) + 1))
+                self.surplus.append((start, self.past(start)))
             self.cut = None
         if not self.inside:
             name, _ = self.stack.pop()
@@ -123,13 +126,16 @@ class _Scan:
                 self.inherited.append((self.begin, self.parser.CurrentByteIndex))
             return
         if self.depth < self.inside:
-            at = self.parser.CurrentByteIndex
-            if at == self.begin:  # <item/>, whose end expat does not tell
-                self.apart = False
-            end = self.data.find(b">", at) + 1
-            self.slices.append(Slice(self.begin, end, tuple(self.stack), self.weight))
+            self.slices.append(Slice(self.begin, self.past(self.begin), tuple(self.stack), self.weight))
             self.inside = 0
             self.declared.clear()
+
+    def past(self, start: int) -> int:
+        """Where the element ends that began at `start`. Expat stands before an end tag, but behind an empty element."""
+        at = self.parser.CurrentByteIndex
+        if self.data[at - 2 : at] == b"/>" and (tag := _START_TAG.match(self.data, start)) and tag.end() == at:
+            return at
+        return self.data.find(b">", at) + 1
 
 
 def scan(data: bytes) -> Layout:
