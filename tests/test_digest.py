@@ -162,3 +162,27 @@ def test_a_portion_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> N
     second = digested(job(rss(*posts(1, 2)), first))
     assert [[item.entry.guid for item in each.items] for each in (first, second)] == [["id-1"], ["id-2"]]
     assert (first.feed.complete, second.feed.complete) == (False, True)
+
+
+def test_an_entry_that_feedparser_can_not_read_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = reader.read
+
+    def picky(data: bytes, base: str) -> Any:
+        if b"Title 3" in data:
+            raise ZeroDivisionError("odd")
+        return real(data, base)
+
+    monkeypatch.setattr(reader, "read", picky)
+    first = digested(job(rss(*posts(1, 2))))
+    second = digested(job(rss(*posts(1, 3, 4, 2, 5)), first))
+    assert {item.entry.guid for item in second.items} >= {"id-4", "id-5"}
+    assert second.guids == {"id-1", "id-2", "id-4", "id-5"}
+    assert any("ZeroDivisionError" in flaw for flaw in second.flaws)
+
+
+def test_a_portion_with_one_id_twice_is_read_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.parse.xml._MOST_AT_ONCE", 3)
+    twice = [posts(1)[0], dataclasses.replace(posts(1)[0], title="Other"), *posts(2, 3, 4)]
+    first = digested(job(rss(*posts(9))))
+    second = digested(job(rss(*posts(9), *twice), first))
+    assert (len(second.items), second.feed.complete) == (3, False)

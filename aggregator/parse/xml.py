@@ -62,6 +62,8 @@ def parse(url: str, text: str, known: Mapping[bytes, Seen], salt: bytes) -> Chan
         changes = _changes(slim, url, hashes, known, new)
         if changes is not None:
             return changes
+        if not document.complete:
+            document, hashes = slim, []  # too much to be read whole, so it is never read further than this
     changes = _changes(document, url, hashes, {}, range(len(hashes)))
     assert changes is not None
     return changes
@@ -73,17 +75,14 @@ def _document(text: str) -> _Document:
         raise ParseError(stranger)
     found = repair.prolog(text)
     flaws = ("had something before its beginning",) if found.junk else ()
-    data = found.text.encode("utf-8", "replace")
     try:
-        document = _Document(data, scan(data), flaws)
-        return _with_swallowed(document, found.text) if data.count(b"<![CDATA[") > data.count(b"]]>") else document
+        return _sound(found.text, flaws)
     except Malformed as error:
         first = str(error)
     text = repair.characters(found.text, found.entities)
-    data = text.encode("utf-8", "replace")
     try:
-        layout = scan(data)
-        return _Document(data, layout, flaws if found.entities else (*flaws, f"is not well-formed XML ({first})"))
+        # With a DOCTYPE of its own it may well have been well-formed.
+        return _sound(text, flaws if found.entities else (*flaws, f"is not well-formed XML ({first})"))
     except Malformed:
         pass
     if not re.search(r"<(?:[\w.-]+:)?(?:rss|feed|rdf|channel|item|entry)\b", text, re.I):
@@ -94,6 +93,22 @@ def _document(text: str) -> _Document:
         raise ParseError(f"is damaged beyond repair ({first})") from None
     flaws = (*flaws, f"is not well-formed XML ({first})", *saved.flaws)
     return _Document(saved.data, saved.layout, flaws, False, saved.complete)
+
+
+def _sound(text: str, flaws: tuple[str, ...]) -> _Document:
+    """A document that is well-formed as it stands. Raises Malformed."""
+    data = text.encode("utf-8", "replace")
+    document = _Document(data, scan(data), flaws)
+    if data.count(b"<![CDATA[") <= data.count(b"]]>"):
+        return document
+    # A CDATA section without end takes all in up to the end of the next one, entries too, and is well-formed still.
+    try:
+        saved = salvage(text)
+    except Malformed:
+        return document
+    if len(saved.layout.slices) <= len(document.layout.slices):
+        return document
+    return _Document(saved.data, saved.layout, (*document.flaws, *saved.flaws), False, saved.complete)
 
 
 def _trimmed(document: _Document) -> _Document:
@@ -107,17 +122,6 @@ def _trimmed(document: _Document) -> _Document:
         raise ParseError(f"has more elements than can be read ({error})") from None
     flaw = f"has more than {MOST_ELEMENTS} elements in one place; {len(document.layout.surplus)} were skipped"
     return dataclasses.replace(document, data=data, layout=layout, flaws=(*document.flaws, flaw))
-
-
-def _with_swallowed(document: _Document, text: str) -> _Document:
-    """A CDATA section without end takes all in up to the end of the next one, entries too, and is well-formed still."""
-    try:
-        saved = salvage(text)
-    except Malformed:
-        return document
-    if len(saved.layout.slices) <= len(document.layout.slices):
-        return document
-    return _Document(saved.data, saved.layout, (*document.flaws, *saved.flaws), False, saved.complete)
 
 
 def _hashes(document: _Document, url: str, salt: bytes) -> list[bytes]:
@@ -149,11 +153,15 @@ def _portion(document: _Document, new: list[int]) -> list[int]:
 
 def _without(document: _Document, numbers: list[int]) -> _Document:
     """The document without some of its entries."""
-    gone = set(numbers)
+    gone, rest, shift = set(numbers), [], 0
+    for number, piece in enumerate(document.layout.slices):
+        if number in gone:
+            shift += piece.end - piece.start
+        else:
+            rest.append(dataclasses.replace(piece, start=piece.start - shift, end=piece.end - shift))
     slices = document.layout.slices
     data = _cut(document.data, [(slices[number].start, slices[number].end) for number in numbers])
-    rest = tuple(piece for number, piece in enumerate(document.layout.slices) if number not in gone)
-    return dataclasses.replace(document, data=data, layout=dataclasses.replace(document.layout, slices=rest))
+    return dataclasses.replace(document, data=data, layout=dataclasses.replace(document.layout, slices=tuple(rest)))
 
 
 def _cut(data: bytes, places: Iterable[tuple[int, int]]) -> bytes:
@@ -197,21 +205,24 @@ def _changes(
     flaws = [*document.flaws, *broken]
     for pair_flaws in [s.flaws for s in every.values() if s] if every else [pair[1] for pair in found if pair]:
         flaws += pair_flaws
+    feed = _feed(data, url, entries_apart)
+    feed = dataclasses.replace(feed, flaws=tuple(flaws[:_MOST_FLAWS]), complete=document.complete)
+    sources = {mark: s for mark, s in every.items() if s is not None}
+    return Changes(feed, frozenset(guids) | {e.guid for e in entries_apart}, sources)
+
+
+def _feed(data: Any, url: str, entries: tuple[Entry, ...]) -> Feed:
     head = data.feed
-    feed = Feed(
+    return Feed(
         url=url,
-        title=_plain(entry.get(head, "title"), not atom),
+        title=_plain(entry.get(head, "title"), not data.version.startswith("atom")),
         home_page_url=entry.join(url, _home(head)),
         guid=entry.get(head, "id"),
         language=entry.get(head, "language"),
         ttl=_ttl(entry.get(head, "ttl")),
-        entries=entries_apart,
-        flaws=tuple(flaws[:_MOST_FLAWS]),
+        entries=entries,
         format=reader.FORMATS.get(data.version),
-        complete=document.complete,
     )
-    sources = {mark: s for mark, s in every.items() if s is not None}
-    return Changes(feed, frozenset(guids) | {e.guid for e in entries_apart}, sources)
 
 
 def _read(document: _Document, url: str) -> tuple[Any, list[str]]:
