@@ -121,6 +121,10 @@ def backup(config_path: Path, file: Path) -> None:
 
     The copy is checked, and stands wholly on the disk before it takes FILE's name. A FILE that is an older backup is
     replaced; any other file is left alone.
+
+    \b
+    Example:
+      aggregator backup /var/backups/aggregator.db
     """
     config = load(config_path)
     with open_reader(config.database) as connection:
@@ -184,6 +188,11 @@ def healthcheck(config_path: Path, as_json: bool, deep: bool) -> None:
     """Say whether all is well: the file, the polls, the disk, the published feed; exit code 1 if it is not.
 
     Only looks, so it can run beside the daemon, as often as you like (--deep: once a day).
+
+    \b
+    Examples:
+      aggregator healthcheck
+      aggregator healthcheck --deep --json
     """
     config = load(config_path)
     with open_reader(config.database) as connection:
