@@ -1,0 +1,448 @@
+"""A page in the making: goes along the tokens of a document and writes the pieces that stay, as runs of text and media."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from aggregator.clean import embeds, furniture, images, links, tokens
+from aggregator.clean.furniture import Block, Surroundings
+from aggregator.clean.sanitize import ATTRIBUTES, EVERYWHERE, NAME, TAGS, language_class
+from aggregator.clean.tidy import Piece
+from aggregator.clean.tokens import BLOCKS, MATHML, VOID, attributes, escape, escape_value, plain
+from aggregator.model import Removal
+
+_DROPPED = frozenset(
+    (
+        "script style template object applet svg button select textarea datalist title head canvas frameset "
+        "annotation annotation-xml mglyph malignmark map noembed noframes iframe embed"
+    ).split()
+)
+_NOTHING = frozenset("input link meta base basefont param area frame keygen bgsound".split())  # void, and not shown
+_RENAMED = {
+    "strike": "s", "tt": "code", "acronym": "abbr", "big": "span", "center": "div", "dir": "ul", "menu": "ul",
+    "form": "div", "fieldset": "div", "legend": "p", "marquee": "div", "search": "div", "dialog": "div", "listing": "pre",
+    "amp-img": "img", "amp-anim": "img", "amp-video": "video", "amp-audio": "audio", "amp-iframe": "iframe",
+}  # fmt: skip
+_PROTECTING = frozenset("pre table blockquote figure code".split())
+_HEADINGS = frozenset("h1 h2 h3 h4 h5 h6 dt summary caption".split())
+_MEDIA = frozenset("picture video audio math hr".split())
+_PHRASING_ONLY = "p h1 h2 h3 h4 h5 h6 a pre span em strong b i summary caption".split()
+_LINKS = ("http", "https", "mailto", "tel")
+_HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all)\s*(?:!|;|$)", re.I)
+_NO_PLAYER = re.compile(r"your browser (?:does|can|is|may)", re.I)
+_PERMALINKS = frozenset("# ¶ § 🔗 ⚓ ∞".split())
+_YOUTUBE = frozenset({"amp-youtube", "lite-youtube", "youtube-video"})
+_FLAGS = frozenset("controls loop open reversed default".split())
+_NUMBERS = frozenset("width height colspan rowspan span start value".split())
+_NUMBER = re.compile(r"-?\d{1,9}(?:\.\d+)?(?:px|%)?")
+_ID = re.compile(r' (?:id|name)="([^"]+)"')
+_FRAGMENT = re.compile(r' href="[^"]*#([^"#]+)"')
+_BASE = re.compile(r'<base(?: [^>]*)? href="([^"]*)"', re.I)
+_DEEPEST = 120  # elements; what is deeper keeps its text and loses its tags
+_SHORT_FORM = 300  # characters; a longer form is a page wrapped in one
+
+
+@dataclass(frozen=True, slots=True)
+class _Element:
+    source: str  # the tag as it was
+    name: str  # as it is written; "" where only its content is
+    at: int  # its first piece
+    hint: str | None  # that was in force before it
+
+
+@dataclass(slots=True)
+class Run:
+    """Pieces that stand in one line of the page, in the making of a Block."""
+
+    pieces: list[int] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+    linked: int = 0  # characters in links
+    media: list[int] = field(default_factory=list)
+    protected: bool = False
+    heading: bool = False
+    hint: str | None = None
+
+    def block(self) -> Block:
+        text = " ".join(plain("".join(self.text)).split())
+        linked = bool(text) and self.linked >= sum(map(len, self.text)) - 4
+        return Block(text, bool(self.media), self.protected, linked, self.heading, self.hint, tuple(self.addresses))
+
+
+class Page:
+    """Goes along the tokens and writes pieces, with the runs of text that they make."""
+
+    def __init__(self, base: str, html: str) -> None:
+        self.html = html
+        self.base = _own_base(base, html)
+        self.page = self.base.partition("#")[0]
+        self.out: list[Piece | None] = []
+        self.runs: list[Run] = []
+        self.current = Run()
+        self.forms: list[Removal] = []
+        self.pictures: list[tuple[int, str]] = []  # images that may lead: index of the piece, address
+        self.targets = set(_ID.findall(html)) & set(_FRAGMENT.findall(html)) if "#" in html else set()
+        self._open: list[_Element] = []
+        self._counts: Counter[str] = Counter()  # elements open, by the name they had
+        self._protecting = 0
+        self._headings = 0
+        self._inside: Counter[str] = Counter()  # elements open, by the name they get
+        self._hint: str | None = None
+        self._shown: set[str] = set()  # addresses of images
+        self._lazy: bool | None = None  # of the last image: whether one that loads late was made right
+        self._candidates = ""  # of the <source> before a picture's <img>
+
+    def run(self) -> None:
+        skipped, depth = "", 0
+        for raw, raw_markup, content, end, tag, markup, text in tokens.parts(self.html):
+            if depth:
+                if tag == skipped:
+                    depth += -1 if end else 1
+            elif text:
+                self._text(text)
+            elif raw:
+                self._raw(raw, attributes(raw_markup), content)
+            elif end:
+                self._end(tag)
+            elif tag and not self._start(tag, attributes(markup)) and tag not in VOID:
+                skipped, depth = tag, 1
+        while self._open:
+            self._end(self._open[-1].source)
+        self._close()
+
+    def take_out(self, run: Run) -> None:
+        """Removes what a run shows."""
+        for index in run.pieces if run.hint is None else (*run.pieces, *run.media):
+            self.out[index] = None
+
+    def cut_tail(self, blocks: list[Block], found: dict[int, str], around: Surroundings) -> list[Removal]:
+        """Removes furniture that ends the last block, after a full stop."""
+        removed: list[Removal] = []
+        last = next((i for i in range(len(blocks) - 1, -1, -1) if i not in found and blocks[i].text), None)
+        if last is None or blocks[last].protected or blocks[last].heading:
+            return removed
+        text = blocks[last].text
+        left = sum(len(block.text) for index, block in enumerate(blocks) if index not in found and index != last)
+        while (cut := furniture.tail(text, around)) is not None:
+            start, rule = cut
+            if left + start < (1 - furniture.MOST) * (left + len(blocks[last].text)):
+                break
+            removed.insert(0, Removal(rule, text[start:]))
+            text = text[:start].rstrip()
+        if removed:
+            self._keep(self.runs[last], len("".join(text.split())))
+        return removed
+
+    def _keep(self, run: Run, most: int) -> None:
+        """Keeps the first `most` letters of a run."""
+        for index in run.pieces:
+            piece = self.out[index]
+            if piece is None:
+                continue
+            value = plain(piece[1])
+            letters = 0
+            for at, letter in enumerate(value):
+                if letters == most and not letter.isspace():
+                    self.out[index] = ("", escape(value[:at].rstrip())) if at else None
+                    break
+                letters += not letter.isspace()
+            most -= letters
+
+    # What stands in the page.
+
+    def _text(self, text: str) -> None:
+        if self._inside["noscript"]:
+            return
+        if (self._inside["video"] or self._inside["audio"]) and _NO_PLAYER.search(text):
+            return
+        if not text.isspace():
+            self._lazy = None
+        run = self.current
+        run.pieces.append(len(self.out))
+        run.text.append(text)
+        if self._inside["a"]:
+            run.linked += len(text)
+        self.out.append(("", text))
+
+    def _raw(self, tag: str, values: dict[str, str], content: str) -> None:
+        if tag in ("xmp", "plaintext"):
+            self._start("pre", {})
+            self._text(escape(content.lstrip("\n")))
+            self._end("pre")
+        elif tag in ("iframe", "script") and not self._inside["noscript"] and not _hidden(values):
+            self._embed(embeds.embed(values, self.base, known=tag == "script"))
+
+    def _embed(self, embed: embeds.Embed | None) -> None:
+        if embed is None or embed.url in self._shown:
+            return
+        self._shown.add(embed.url)
+        if self._inside["math"] or self._inside["noscript"]:
+            return
+        alone = not any(self._inside[name] for name in _PHRASING_ONLY)
+        if alone:
+            self._start("p", {})
+        linked = bool(self._inside["a"])
+        if not linked:
+            self._start("a", {"href": embed.url})
+        self._text(escape(embed.title))
+        if not linked:
+            self._end("a")
+        if alone:
+            self.current.media.append(len(self.out) - 1)
+            self._end("p")
+
+    def _start(self, tag: str, values: dict[str, str]) -> bool:
+        """Writes a start tag; False where the element and all in it is dropped."""
+        if tag == "br":
+            if not self._inside["noscript"]:
+                self.out.append(("br", "<br>"))
+                self._close()
+            return True
+        name = _RENAMED.get(tag, tag)
+        if tag in _NOTHING or name in _DROPPED or _hidden(values):
+            return self._instead(tag, name, values)
+        if self._inside["noscript"] and name not in ("img", "noscript"):
+            self._push(tag, "")
+            return True
+        if name == "img":
+            self._image(values)
+            if tag != "img":
+                self._push(tag, "")
+            return True
+        if tag in _YOUTUBE and (video := values.get("data-videoid") or values.get("videoid")):
+            self._embed(embeds.embed({"src": f"https://www.youtube.com/embed/{video}"} | _titled(values), self.base))
+            return False
+        if tag in BLOCKS:
+            self._close()
+        kept = self._kept(name, values)
+        element = self._push(tag, name if self._allowed(name, kept) else "")
+        if "class" in values or "id" in values:
+            self._hint = self.current.hint = self._hint or furniture.hint(
+                f"{values.get('class', '')} {values.get('id', '')}"[:500]
+            )
+        if not element.name:
+            return True
+        if name == "source":
+            self._candidates = kept.get("srcset", self._candidates) if self._inside["picture"] else ""
+        markup = "".join([f' {key}="{escape_value(value)}"' for key, value in kept.items()]) if kept else ""
+        self.out.append((name, f"<{name}{markup}>"))
+        if name in _MEDIA:
+            self.current.media.append(len(self.out) - 1)
+        if name == "a" and "href" in kept:
+            self.current.addresses.append(kept["href"])
+        if name == "hr":
+            self._close()
+        if tag in VOID:
+            self._pop()
+        return True
+
+    def _instead(self, tag: str, name: str, values: dict[str, str]) -> bool:
+        """What stands for an element that may not be shown; False where its content goes, too."""
+        if _hidden(values):
+            if tag == "img":
+                self._lazy = False  # a script was to show it; a <noscript> after it may
+            return tag in VOID
+        if name in ("object", "embed", "iframe"):
+            if values.get("type", "").startswith("image/") and values.get("data"):
+                self._image({"src": values["data"]} | _titled(values))
+                return False
+            embed = embeds.embed(values, self.base, known=tag == "object" and "type" not in values)
+            self._embed(embed)
+            if embed is None and name == "object":
+                self._push(tag, "")  # what it holds is for those who can't show it: us
+                return True
+        return tag in VOID
+
+    def _image(self, values: dict[str, str]) -> None:
+        kept = images.image(values, self.base)
+        if kept is None and self._inside["picture"] and self._candidates and "src" not in values:
+            kept = images.image(values | {"src": images.largest(self._candidates) or ""}, self.base)
+        if self._inside["noscript"] and (kept is None or self._lazy or kept["src"] in self._shown):
+            return
+        self._lazy = kept is not None if images.is_lazy(values) else None
+        if kept is None or self._inside["math"]:
+            return
+        self._candidates = ""
+        self._shown.add(kept["src"])
+        kept = self._kept("img", kept)
+        if images.may_lead(values, kept["src"]):
+            self.pictures.append((len(self.out), kept["src"]))
+        self.current.media.append(len(self.out))
+        self.current.addresses.append(kept["src"])
+        self.out.append(
+            ("img", "<img" + "".join(f' {key}="{escape_value(value)}"' for key, value in kept.items()) + ">")
+        )
+
+    def _end(self, tag: str) -> None:
+        if not self._counts[tag]:
+            return
+        while self._pop() != tag:
+            pass
+
+    def _push(self, source: str, name: str) -> _Element:
+        element = _Element(source, name, len(self.out), self._hint)
+        self._open.append(element)
+        self._counts[source] += 1
+        if name:
+            self._inside[name] += 1
+            if name in _PROTECTING:
+                self._protecting += 1
+                self.current.protected = True
+            if name in _HEADINGS:
+                self._headings += 1
+                self.current.heading = True
+        return element
+
+    def _pop(self) -> str:
+        element = self._open.pop()
+        source, name = element.source, element.name
+        self._counts[source] -= 1
+        if source in BLOCKS:
+            self._close()
+        if name:
+            self._inside[name] -= 1
+            if name in _PROTECTING:
+                self._protecting -= 1
+            if name in _HEADINGS:
+                self._headings -= 1
+            if name not in VOID:
+                self.out.append(("/" + name, f"</{name}>"))
+            if name == "a":
+                self._link_ends(element)
+            elif name in ("video", "audio"):
+                self._player_ends(element)
+        if source == "form":
+            self._form_ends(element)
+        if self._hint is not element.hint:
+            self._close()
+            self._hint = self.current.hint = element.hint
+        return source
+
+    def _close(self) -> None:
+        """Ends the run: what follows stands in another line."""
+        if self.current.pieces or self.current.media:
+            self.runs.append(self.current)
+        self.current = Run(protected=self._protecting > 0, hint=self._hint, heading=self._headings > 0)
+
+    def _link_ends(self, element: _Element) -> None:
+        """A sign such as "¶" that only links to the heading it stands in goes."""
+        inside = self.out[element.at + 1 : -1]
+        if len(inside) == 1 and inside[0] is not None and inside[0][1].strip() in _PERMALINKS:
+            start = self.out[element.at]
+            if start is not None and 'href="' in start[1] and "#" in start[1] and self._headings:
+                self.out[element.at :] = [None] * (len(self.out) - element.at)
+
+    def _player_ends(self, element: _Element) -> None:
+        start = self.out[element.at]
+        if start is None or ' src="' in start[1]:
+            return
+        if any(piece is not None and piece[0] == "source" for piece in self.out[element.at :]):
+            return
+        self.out[element.at] = self.out[-1] = None  # nothing to play: what is inside for such a case stays
+
+    def _form_ends(self, element: _Element) -> None:
+        """A short form is a box to fill in, not text; a long one is wrapped around a page."""
+        first = element.at
+        runs: list[Run] = []
+        for run in reversed(self.runs):
+            if (run.pieces or run.media)[0] < first:
+                break
+            runs.insert(0, run)
+        text = " ".join(filter(None, (run.block().text for run in runs)))
+        if len(text) > _SHORT_FORM or any(run.media for run in runs):
+            return
+        del self.runs[len(self.runs) - len(runs) :]
+        self.out[first:] = [None] * (len(self.out) - first)
+        if text:
+            self.forms.append(Removal("form", text))
+
+    def _allowed(self, name: str, kept: dict[str, str]) -> bool:
+        if name not in TAGS or len(self._open) >= _DEEPEST:
+            return False
+        if name == "math":
+            return not self._inside["math"]
+        if (name in MATHML) != bool(self._inside["math"]):
+            return False
+        if name in ("a", "span", "source", "track"):
+            return bool(kept) and (name != "a" or "href" in kept or "id" in kept) and (name != "track" or "src" in kept)
+        return name != "picture" or not self._inside["picture"]
+
+    def _kept(self, name: str, values: dict[str, str]) -> dict[str, str]:
+        """The attributes that stay, made right."""
+        kept: dict[str, str] = {}
+        if not values and name not in ("video", "audio"):
+            return kept
+        allowed = ATTRIBUTES.get(name, frozenset())
+        if "lang" not in values and "xml:lang" in values:
+            values = values | {"lang": values["xml:lang"]}
+        if "id" not in values and name == "a" and "name" in values:
+            values = values | {"id": values["name"]}
+        for key, value in values.items():
+            if key not in allowed and key not in EVERYWHERE:
+                continue
+            made = self._value(name, key, value)
+            if made is not None:
+                kept[key] = made
+        if name in ("video", "audio"):
+            kept.setdefault("controls", "")
+            if "src" not in kept and (source := links.absolute(self.base, values.get("data-src"))):
+                kept["src"] = source
+        elif name == "source":
+            if self._inside["picture"]:
+                kept.pop("src", None)
+                if candidates := images.srcset(images.candidates(values), self.base):
+                    kept["srcset"] = candidates
+            if "src" not in kept and "srcset" not in kept:
+                return {}
+        return kept
+
+    def _value(self, name: str, key: str, value: str) -> str | None:
+        match key:
+            case "href":
+                return self._href(value)
+            case "cite":
+                return links.resolve(self.base, value)
+            case "src" | "poster":
+                return links.absolute(self.base, value)
+            case "srcset":
+                return images.srcset(value, self.base) or None
+            case "class":
+                return language_class(value)
+            case "id":
+                return value if value in self.targets and NAME.fullmatch(value) else None
+            case "title" | "lang" | "dir" | "datetime" | "alttext":
+                return value.strip() or None
+        if key in _FLAGS and name != "mo":
+            return ""
+        if key in _NUMBERS and name != "data":
+            return value.strip() if _NUMBER.fullmatch(value.strip()) else None
+        return value
+
+    def _href(self, value: str) -> str | None:
+        """A link's target; one to a place in this text stays that, also where the feed has made it absolute."""
+        address, mark, fragment = value.strip().partition("#")
+        here = not address or links.absolute(self.base, address) == self.page
+        if mark and here and fragment in self.targets and NAME.fullmatch(fragment):
+            return "#" + fragment
+        return links.resolve(self.base, value, _LINKS)
+
+
+def _hidden(values: dict[str, str]) -> bool:
+    if not values:
+        return False
+    if "hidden" in values or ("style" in values and _HIDDEN.search(values["style"]) is not None):
+        return True
+    # KaTeX and MathJax write a formula twice: as MathML, and drawn for eyes only.
+    return values.get("aria-hidden") == "true" and "katex-html" in values.get("class", "")
+
+
+def _titled(values: dict[str, str]) -> dict[str, str]:
+    return {"title": values["title"]} if values.get("title") else {}
+
+
+def _own_base(base: str, html: str) -> str:
+    """The base of relative links: a <base> in the document is relative to what it would be without (HTML §4.2.3)."""
+    found = _BASE.search(html) if "<base" in html else None
+    return (links.absolute(base, plain(found[1])) if found else None) or base
