@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from aggregator import yamlfile
 from aggregator.clean import habits
@@ -46,6 +46,13 @@ class Block:
     addresses: tuple[str, ...] = ()  # of its links and images
 
 
+class Blocks(Protocol):
+    """Blocks in their order; each is made when it is looked at, since most never are."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Block: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What decides, beside the text, which rules apply: the sites an article is from, and what its feed repeats."""
@@ -79,19 +86,19 @@ def hint(names: str) -> str | None:
     return found.lastgroup.replace("_", "-") if found and found.lastgroup else None
 
 
-def find(blocks: Sequence[Block], around: Surroundings) -> dict[int, str]:
+def find(blocks: Blocks, around: Surroundings) -> dict[int, str]:
     """Which blocks are furniture: index -> rule id. All of it goes, or none where too little would be left."""
-    total = sum(len(block.text) for block in blocks)
     found: dict[int, str] = {}
     for position, order in (("bottom", range(len(blocks) - 1, -1, -1)), ("top", range(len(blocks)))):
-        _edge([index for index in order[:_DEEPEST]], blocks, (position, around), found)
+        _edge(order[:_DEEPEST], blocks, (position, around), found)
+    if not found:
+        return found
+    total = sum(len(blocks[index].text) for index in range(len(blocks)))
     spent = sum(len(blocks[index].text) for index in found)
     return found if spent <= MOST * total else {}
 
 
-def _edge(
-    order: Sequence[int], blocks: Sequence[Block], where: tuple[str, Surroundings], found: dict[int, str]
-) -> None:
+def _edge(order: Sequence[int], blocks: Blocks, where: tuple[str, Surroundings], found: dict[int, str]) -> None:
     position, around = where
     media = 0
     links: list[int] = []  # passed lines that are links only: a list that waits for its heading
@@ -117,18 +124,21 @@ def _edge(
 
 
 def _rule(block: Block, position: str, around: Surroundings) -> Rule | None:
-    if len(block.text) <= _LONGEST:
-        for rule in _for_hosts(around.hosts, position):
-            if rule.pattern.match(block.text):
-                return rule
-        if around.learned and habits.may_go(block) and habits.mark(block, around.title) in around.learned:
-            return _LEARNED
+    if len(block.text) > _LONGEST:
+        return None
+    known, pattern = _for_hosts(around.hosts, position)
+    match = pattern.match(block.text)
+    if match is not None and match.lastgroup is not None:
+        return known[int(match.lastgroup[1:])]
+    if around.learned and habits.may_go(block) and habits.mark(block, around.title) in around.learned:
+        return _LEARNED
     return None
 
 
 def tail(text: str, around: Surroundings) -> tuple[int, str] | None:
     """Where furniture begins at the end of a block's text, after the end of a sentence, and its rule."""
-    for rule in _for_hosts(around.hosts, "bottom"):
+    known, _ = _for_hosts(around.hosts, "bottom")
+    for rule in known:
         if rule.tail:
             for sentence in _SENTENCE.finditer(text, max(0, len(text) - _LONGEST)):
                 if rule.pattern.match(text[sentence.end() :]):
@@ -141,13 +151,21 @@ _LEARNED = Rule("learned", None, True, "any", re.compile(""))
 
 
 @functools.lru_cache(maxsize=512)
-def _for_hosts(hosts: frozenset[str], position: str) -> tuple[Rule, ...]:
+def _for_hosts(hosts: frozenset[str], position: str) -> tuple[tuple[Rule, ...], re.Pattern[str]]:
+    """The rules for these hosts and edge, and all of them as one pattern: group "r3" is the fourth."""
+
     def applies(rule: Rule) -> bool:
         if rule.position not in (position, "any"):
             return False
         return rule.everywhere or any(host == rule.host or host.endswith(f".{rule.host}") for host in hosts)
 
-    return tuple(rule for rule in rules() if applies(rule))
+    known = tuple(rule for rule in rules() if applies(rule))
+    return known, _joined(known)
+
+
+@functools.lru_cache(maxsize=64)
+def _joined(known: tuple[Rule, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?P<r{n}>{rule.pattern.pattern})" for n, rule in enumerate(known)), re.IGNORECASE)
 
 
 @functools.cache

@@ -10,20 +10,20 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aggregator.clean.furniture import Block
+    from aggregator.clean.furniture import Block, Blocks
 
 REMEMBERED = 60  # items of a feed
-_EDGE_BLOCKS = 8  # of an item, from its top and from its bottom
+_EDGE_BLOCKS = 6  # of an item, from its top and from its bottom
 _LEAST_ITEMS = 5  # that hold a block, beside the one looked at
 _CUT_SHARE = 0.5
 _FAINT_SHARE = 0.2
 _SHORTEST = 12  # characters that say enough to be known again
-_LONGEST = 1500
+_LONGEST = 700
 _CONTACT = re.compile(
     r"[\w.+-]+(?:@|\s?\[at\]\s?)[\w-]+\.\w|(?:\+|\b00)\d[\d\s().-]{6,}\d|\(?\d{3}\)?[\s.-]\d{3}[\s.-]\d{4}\b|"
     r"\b(?:tel|phone|fax|e-?mail|mobile|contacts?|media (?:contact|inquiries|relations)|press office|"
@@ -61,18 +61,22 @@ class Decision:
     faint: frozenset[int] = field(default=frozenset())
 
 
-def edges(blocks: Sequence[Block], title: str) -> tuple[tuple[int, str], ...]:
+def edges(blocks: Blocks, title: str) -> tuple[tuple[int, str], ...]:
     """(mark, text) of the blocks near the edges that may be furniture."""
-    shown = [block for block in blocks if block.text]
-    near = shown if len(shown) <= 2 * _EDGE_BLOCKS else shown[:_EDGE_BLOCKS] + shown[-_EDGE_BLOCKS:]
-    return tuple((mark(block, title), block.text) for block in near if may_go(block))
+    length = len(blocks)
+    near = range(length)
+    order = near if length <= 2 * _EDGE_BLOCKS else (*near[:_EDGE_BLOCKS], *near[-_EDGE_BLOCKS:])
+    shown = [blocks[index] for index in order]
+    return tuple((mark(block, title), block.text) for block in shown if _is_text(block))
 
 
 def may_go(block: Block) -> bool:
     """Whether a block is of a kind that may be cut at all: no contact line, heading, image, quote or long prose."""
-    if block.media or block.protected or block.heading or not _SHORTEST <= len(block.text) <= _LONGEST:
-        return False
-    return _CONTACT.search(block.text) is None and not _is_heading(block.text)
+    return _is_text(block) and not _is_heading(block.text) and _CONTACT.search(block.text) is None
+
+
+def _is_text(block: Block) -> bool:
+    return not (block.media or block.protected or block.heading) and _SHORTEST <= len(block.text) <= _LONGEST
 
 
 def mark(block: Block, title: str) -> int:

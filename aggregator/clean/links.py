@@ -17,8 +17,13 @@ from aggregator import yamlfile
 _RULES = Path(__file__).parent / "rules" / "trackers.yaml"
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _ABSOLUTE = re.compile(r"https?://[^/?#\\]", re.I)
+_PLAIN = re.compile(r"(https?://[a-z0-9][a-z0-9.-]*)(?:/[\w~./:@!$&'()*+,;=%?#-]*)?", re.ASCII)
+_PLAIN_PATH = re.compile(
+    r"/(?:[\w~:@!$&'()*+,;=%-][\w~:@!$&'()*+,;=%/-]*(?:\.\w+)?)?(?:[?#][\w~./:@!$&'()*+,;=%?-]*)?", re.ASCII
+)
 # A URL parser takes these out wherever they stand (WHATWG URL §4.4); so "java\nscript:" is "javascript:".
 _IGNORED = re.compile(r"[\t\r\n]")
+_HOST = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#:@]+)", re.I)
 _EDGES = "".join(map(chr, range(0x21)))  # C0 controls and space, stripped from both ends
 _ESCAPED = {" ": "%20", '"': "%22", "<": "%3C", ">": "%3E", "`": "%60", "\\": "%5C", "\u2028": "", "\u2029": ""}
 _UNSAFE = re.compile("[" + re.escape("".join(_ESCAPED)) + "\x00-\x1f\x7f]")
@@ -46,11 +51,22 @@ class Trackers:
     redirects: tuple[Redirect, ...]
 
 
+@functools.lru_cache(maxsize=2048)
+def _origin(base: str) -> str | None:
+    """ "https://host" of a base that has nothing odd in it."""
+    found = _PLAIN.fullmatch(base)
+    return found[1] if found else None
+
+
 def absolute(base: str, href: str | None, schemes: tuple[str, ...] = ("http", "https")) -> str | None:
     """The absolute form of `href`, else untouched; None where it is no address of one of `schemes`."""
     href = _IGNORED.sub("", (href or "").strip(_EDGES))
     if not href or len(href) > _LONGEST:
         return None
+    if _PLAIN.fullmatch(href):  # most are, and need no parsing
+        return href
+    if _PLAIN_PATH.fullmatch(href) and (origin := _origin(base)) is not None:
+        return origin + href
     try:
         if _ABSOLUTE.match(href) is None and (_SCHEME.match(href) is None or href[:5].lower() in ("http:", "https")):
             href = urljoin(base, href.replace("\\", "/"))
@@ -73,7 +89,7 @@ def resolve(base: str, href: str | None, schemes: tuple[str, ...] = ("http", "ht
 def direct(url: str) -> str:
     """Where a link leads in the end, as far as the link itself says, without tracking parameters."""
     for _ in range(_MOST_UNWRAPPED):
-        target = _target(url)
+        target = _target(url) if "?" in url or url.count("/") > 4 else None
         if target is None or target == url:
             break
         url = target
@@ -84,14 +100,15 @@ def without_trackers(url: str) -> str:
     """The URL without tracking parameters. A signed one stays as it is, and of the others the rest of the query."""
     if "?" not in url and "#" not in url:
         return url
-    trackers = _trackers()
+    if "=" not in url and "?" not in url:
+        return url
     head, mark, fragment = url.partition("#")
-    if fragment and all(_tracks(pair, trackers.parameters) for pair in fragment.split("&")):
+    if "=" in fragment and all(_tracks(pair.partition("=")[0]) for pair in fragment.split("&")):
         mark = fragment = ""
     head, question, query = head.partition("?")
-    if question and trackers.signed.search("&" + query) is None:
+    if question and _trackers().signed.search("&" + query) is None:
         pairs = re.split("(&amp;|[&;])", query)  # pair, separator, pair, …
-        kept = [number for number in range(0, len(pairs), 2) if not _tracks(pairs[number], trackers.parameters)]
+        kept = [number for number in range(0, len(pairs), 2) if not _tracks(pairs[number].partition("=")[0])]
         if len(kept) < (len(pairs) + 1) // 2:
             query = "".join(
                 pairs[number] if number == kept[0] else pairs[number - 1] + pairs[number] for number in kept
@@ -114,18 +131,22 @@ def counts_readers(url: str) -> bool:
     return any(address.startswith(name) for name in known if "/" in name)
 
 
-def _tracks(pair: str, parameters: re.Pattern[str]) -> bool:
-    name, equals, _ = pair.partition("=")
-    return bool(equals or name) and parameters.fullmatch(unquote(name)) is not None
+@functools.lru_cache(maxsize=8192)
+def _tracks(name: str) -> bool:
+    """Whether a query parameter of this name only tracks."""
+    return bool(name) and _trackers().parameters.fullmatch(unquote(name)) is not None
 
 
 def _target(url: str) -> str | None:
+    host = _HOST.match(url)
+    known = _redirects_of(host[1].lower()) if host else ()
+    if not known:
+        return None
     try:
         parts = urlsplit(url)
-        host = (parts.hostname or "").lower()
     except ValueError:
         return None
-    for redirect in _redirects_of(host):
+    for redirect in known:
         found = redirect.path.match(parts.path)
         if found is None:
             continue

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from dataclasses import dataclass, field
 
 from aggregator.clean import embeds, furniture, images, links, tokens
-from aggregator.clean.furniture import Block, Surroundings
+from aggregator.clean.furniture import Block, Blocks, Surroundings
 from aggregator.clean.sanitize import ATTRIBUTES, EVERYWHERE, NAME, TAGS, language_class
 from aggregator.clean.tidy import Piece
 from aggregator.clean.tokens import BLOCKS, MATHML, VOID, attributes, escape, escape_value, plain
@@ -25,7 +23,14 @@ _RENAMED = {
     "form": "div", "fieldset": "div", "legend": "p", "marquee": "div", "search": "div", "dialog": "div", "listing": "pre",
     "amp-img": "img", "amp-anim": "img", "amp-video": "video", "amp-audio": "audio", "amp-iframe": "iframe",
 }  # fmt: skip
+_PLAYERS = frozenset({"video", "audio"})
 _PROTECTING = frozenset("pre table blockquote figure code".split())
+# Allowed elements without a meaning for the walk, and how they are written.
+_EASY: dict[str, Piece] = {
+    end + tag: (end + tag, f"<{end}{tag}>")
+    for tag in "p em strong b i u s sub sup small mark ul ol li dl dd div section article kbd samp var cite".split()
+    for end in ("", "/")
+}
 _HEADINGS = frozenset("h1 h2 h3 h4 h5 h6 dt summary caption".split())
 _MEDIA = frozenset("picture video audio math hr".split())
 _PHRASING_ONLY = "p h1 h2 h3 h4 h5 h6 a pre span em strong b i summary caption".split()
@@ -44,31 +49,46 @@ _DEEPEST = 120  # elements; what is deeper keeps its text and loses its tags
 _SHORT_FORM = 300  # characters; a longer form is a page wrapped in one
 
 
-@dataclass(frozen=True, slots=True)
-class _Element:
-    source: str  # the tag as it was
-    name: str  # as it is written; "" where only its content is
-    at: int  # its first piece
-    hint: str | None  # that was in force before it
+# An open element: the tag as it was; as it is written, "" where only its content is; its first piece; the hint before it.
+_Element = tuple[str, str, int, str | None]
 
 
-@dataclass(slots=True)
 class Run:
     """Pieces that stand in one line of the page, in the making of a Block."""
 
-    pieces: list[int] = field(default_factory=list)
-    text: list[str] = field(default_factory=list)
-    addresses: list[str] = field(default_factory=list)
-    linked: int = 0  # characters in links
-    media: list[int] = field(default_factory=list)
-    protected: bool = False
-    heading: bool = False
-    hint: str | None = None
+    __slots__ = ("addresses", "heading", "hint", "linked", "media", "pieces", "protected", "text")
+
+    def __init__(self, protected: bool, heading: bool, hint: str | None) -> None:
+        self.pieces: list[int] = []
+        self.text: list[str] = []
+        self.addresses: list[str] = []
+        self.media: list[int] = []
+        self.linked = 0  # characters in links
+        self.protected = protected
+        self.heading = heading
+        self.hint = hint
 
     def block(self) -> Block:
+        """What the rules look at."""
         text = " ".join(plain("".join(self.text)).split())
         linked = bool(text) and self.linked >= sum(map(len, self.text)) - 4
         return Block(text, bool(self.media), self.protected, linked, self.heading, self.hint, tuple(self.addresses))
+
+
+class LazyBlocks:
+    """The blocks of runs, each made when it is looked at."""
+
+    def __init__(self, runs: list[Run]) -> None:
+        self._runs = runs
+        self._made: dict[int, Block] = {}
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __getitem__(self, index: int) -> Block:
+        if index not in self._made:
+            self._made[index] = self._runs[index].block()
+        return self._made[index]
 
 
 class Page:
@@ -80,15 +100,18 @@ class Page:
         self.page = self.base.partition("#")[0]
         self.out: list[Piece | None] = []
         self.runs: list[Run] = []
-        self.current = Run()
+        self.current = Run(False, False, None)
         self.forms: list[Removal] = []
         self.pictures: list[tuple[int, str]] = []  # images that may lead: index of the piece, address
         self.targets = set(_ID.findall(html)) & set(_FRAGMENT.findall(html)) if "#" in html else set()
         self._open: list[_Element] = []
-        self._counts: Counter[str] = Counter()  # elements open, by the name they had
+        self._counts: dict[str, int] = {}  # elements open, by the name they had
         self._protecting = 0
         self._headings = 0
-        self._inside: Counter[str] = Counter()  # elements open, by the name they get
+        self._inside = dict.fromkeys(TAGS, 0)  # elements open, by the name they get
+        self._noscript = 0
+        self._special = 0  # of <noscript> and <math> open: elements in which others have no place
+        self._players = 0
         self._hint: str | None = None
         self._shown: set[str] = set()  # addresses of images
         self._lazy: bool | None = None  # of the last image: whether one that loads late was made right
@@ -105,28 +128,53 @@ class Page:
             elif raw:
                 self._raw(raw, attributes(raw_markup), content)
             elif end:
-                self._end(tag)
+                if tag in _EASY and self._open and self._open[-1][1] == tag:
+                    self._easy_end(tag)
+                else:
+                    self._end(tag)
+            elif not markup and tag in _EASY and len(self._open) < _DEEPEST and not self._special:
+                self._easy_start(tag)
             elif tag and not self._start(tag, attributes(markup)) and tag not in VOID:
                 skipped, depth = tag, 1
         while self._open:
-            self._end(self._open[-1].source)
+            self._end(self._open[-1][0])
         self._close()
+
+    def _easy_start(self, tag: str) -> None:
+        """As `_start`, for the many elements without attributes that nothing is to be known of."""
+        if tag in BLOCKS:
+            self._close()
+        self._open.append((tag, tag, len(self.out), self._hint))
+        self._counts[tag] = self._counts.get(tag, 0) + 1
+        self._inside[tag] += 1
+        self.out.append(_EASY[tag])
+
+    def _easy_end(self, tag: str) -> None:
+        hint = self._open.pop()[3]
+        self._counts[tag] -= 1
+        self._inside[tag] -= 1
+        if tag in BLOCKS:
+            self._close()
+        self.out.append(_EASY["/" + tag])
+        if self._hint is not hint:
+            self._close()
+            self._hint = self.current.hint = hint
 
     def take_out(self, run: Run) -> None:
         """Removes what a run shows."""
         for index in run.pieces if run.hint is None else (*run.pieces, *run.media):
             self.out[index] = None
 
-    def cut_tail(self, blocks: list[Block], found: dict[int, str], around: Surroundings) -> list[Removal]:
+    def cut_tail(self, blocks: Blocks, found: dict[int, str], around: Surroundings) -> list[Removal]:
         """Removes furniture that ends the last block, after a full stop."""
         removed: list[Removal] = []
         last = next((i for i in range(len(blocks) - 1, -1, -1) if i not in found and blocks[i].text), None)
         if last is None or blocks[last].protected or blocks[last].heading:
             return removed
         text = blocks[last].text
-        left = sum(len(block.text) for index, block in enumerate(blocks) if index not in found and index != last)
         while (cut := furniture.tail(text, around)) is not None:
             start, rule = cut
+            left = sum(len(blocks[index].text) for index in range(len(blocks)) if index not in found and index != last)
             if left + start < (1 - furniture.MOST) * (left + len(blocks[last].text)):
                 break
             removed.insert(0, Removal(rule, text[start:]))
@@ -153,9 +201,9 @@ class Page:
     # What stands in the page.
 
     def _text(self, text: str) -> None:
-        if self._inside["noscript"]:
+        if self._noscript:
             return
-        if (self._inside["video"] or self._inside["audio"]) and _NO_PLAYER.search(text):
+        if self._players and _NO_PLAYER.search(text):
             return
         if not text.isspace():
             self._lazy = None
@@ -171,19 +219,19 @@ class Page:
             self._start("pre", {})
             self._text(escape(content.lstrip("\n")))
             self._end("pre")
-        elif tag in ("iframe", "script") and not self._inside["noscript"] and not _hidden(values):
+        elif tag in ("iframe", "script") and not self._noscript and not _hidden(values):
             self._embed(embeds.embed(values, self.base, known=tag == "script"))
 
     def _embed(self, embed: embeds.Embed | None) -> None:
         if embed is None or embed.url in self._shown:
             return
         self._shown.add(embed.url)
-        if self._inside["math"] or self._inside["noscript"]:
+        if self._inside["math"] or self._noscript:
             return
         alone = not any(self._inside[name] for name in _PHRASING_ONLY)
         if alone:
             self._start("p", {})
-        linked = bool(self._inside["a"])
+        linked = self._inside["a"] > 0
         if not linked:
             self._start("a", {"href": embed.url})
         self._text(escape(embed.title))
@@ -196,14 +244,14 @@ class Page:
     def _start(self, tag: str, values: dict[str, str]) -> bool:
         """Writes a start tag; False where the element and all in it is dropped."""
         if tag == "br":
-            if not self._inside["noscript"]:
+            if not self._noscript:
                 self.out.append(("br", "<br>"))
                 self._close()
             return True
         name = _RENAMED.get(tag, tag)
         if tag in _NOTHING or name in _DROPPED or _hidden(values):
             return self._instead(tag, name, values)
-        if self._inside["noscript"] and name not in ("img", "noscript"):
+        if self._noscript and name not in ("img", "noscript"):
             self._push(tag, "")
             return True
         if name == "img":
@@ -222,7 +270,7 @@ class Page:
             self._hint = self.current.hint = self._hint or furniture.hint(
                 f"{values.get('class', '')} {values.get('id', '')}"[:500]
             )
-        if not element.name:
+        if not element[1]:
             return True
         if name == "source":
             self._candidates = kept.get("srcset", self._candidates) if self._inside["picture"] else ""
@@ -259,7 +307,7 @@ class Page:
         kept = images.image(values, self.base)
         if kept is None and self._inside["picture"] and self._candidates and "src" not in values:
             kept = images.image(values | {"src": images.largest(self._candidates) or ""}, self.base)
-        if self._inside["noscript"] and (kept is None or self._lazy or kept["src"] in self._shown):
+        if self._noscript and (kept is None or self._lazy or kept["src"] in self._shown):
             return
         self._lazy = kept is not None if images.is_lazy(values) else None
         if kept is None or self._inside["math"]:
@@ -276,17 +324,22 @@ class Page:
         )
 
     def _end(self, tag: str) -> None:
-        if not self._counts[tag]:
+        if not self._counts.get(tag):
             return
         while self._pop() != tag:
             pass
 
     def _push(self, source: str, name: str) -> _Element:
-        element = _Element(source, name, len(self.out), self._hint)
+        element = (source, name, len(self.out), self._hint)
         self._open.append(element)
-        self._counts[source] += 1
+        self._counts[source] = self._counts.get(source, 0) + 1
+        if source in ("noscript", "math"):
+            self._special += 1
+            self._noscript += source == "noscript"
         if name:
             self._inside[name] += 1
+            if name in _PLAYERS:
+                self._players += 1
             if name in _PROTECTING:
                 self._protecting += 1
                 self.current.protected = True
@@ -297,12 +350,17 @@ class Page:
 
     def _pop(self) -> str:
         element = self._open.pop()
-        source, name = element.source, element.name
+        source, name, first, hint = element
         self._counts[source] -= 1
+        if source in ("noscript", "math"):
+            self._special -= 1
+            self._noscript -= source == "noscript"
         if source in BLOCKS:
             self._close()
         if name:
             self._inside[name] -= 1
+            if name in _PLAYERS:
+                self._players -= 1
             if name in _PROTECTING:
                 self._protecting -= 1
             if name in _HEADINGS:
@@ -310,41 +368,43 @@ class Page:
             if name not in VOID:
                 self.out.append(("/" + name, f"</{name}>"))
             if name == "a":
-                self._link_ends(element)
-            elif name in ("video", "audio"):
-                self._player_ends(element)
+                self._link_ends(first)
+            elif name in _PLAYERS:
+                self._player_ends(first)
         if source == "form":
-            self._form_ends(element)
-        if self._hint is not element.hint:
+            self._form_ends(first)
+        if self._hint is not hint:
             self._close()
-            self._hint = self.current.hint = element.hint
+            self._hint = self.current.hint = hint
         return source
 
     def _close(self) -> None:
         """Ends the run: what follows stands in another line."""
-        if self.current.pieces or self.current.media:
-            self.runs.append(self.current)
-        self.current = Run(protected=self._protecting > 0, hint=self._hint, heading=self._headings > 0)
+        current = self.current
+        if current.pieces or current.media:
+            self.runs.append(current)
+            self.current = Run(self._protecting > 0, self._headings > 0, self._hint)
+        else:
+            current.protected, current.heading, current.hint = self._protecting > 0, self._headings > 0, self._hint
 
-    def _link_ends(self, element: _Element) -> None:
+    def _link_ends(self, first: int) -> None:
         """A sign such as "¶" that only links to the heading it stands in goes."""
-        inside = self.out[element.at + 1 : -1]
+        inside = self.out[first + 1 : -1]
         if len(inside) == 1 and inside[0] is not None and inside[0][1].strip() in _PERMALINKS:
-            start = self.out[element.at]
+            start = self.out[first]
             if start is not None and 'href="' in start[1] and "#" in start[1] and self._headings:
-                self.out[element.at :] = [None] * (len(self.out) - element.at)
+                self.out[first:] = [None] * (len(self.out) - first)
 
-    def _player_ends(self, element: _Element) -> None:
-        start = self.out[element.at]
+    def _player_ends(self, first: int) -> None:
+        start = self.out[first]
         if start is None or ' src="' in start[1]:
             return
-        if any(piece is not None and piece[0] == "source" for piece in self.out[element.at :]):
+        if any(piece is not None and piece[0] == "source" for piece in self.out[first:]):
             return
-        self.out[element.at] = self.out[-1] = None  # nothing to play: what is inside for such a case stays
+        self.out[first] = self.out[-1] = None  # nothing to play: what is inside for such a case stays
 
-    def _form_ends(self, element: _Element) -> None:
+    def _form_ends(self, first: int) -> None:
         """A short form is a box to fill in, not text; a long one is wrapped around a page."""
-        first = element.at
         runs: list[Run] = []
         for run in reversed(self.runs):
             if (run.pieces or run.media)[0] < first:

@@ -30,9 +30,9 @@ _PARAGRAPHS = re.compile(r"\n[^\S\n]*\n\s*")
 
 def html(text: Text) -> str:
     """The HTML of a text construct."""
-    value = legal(text.value)
+    value = text.value
     if not text.html:
-        return _paragraphs(entities.escape(value, quote=False))
+        return _paragraphs(entities.escape(legal(value), quote=False))
     value = _CDATA.sub(r"\1", value) if "<![CDATA[" in value else value
     if _TAG.search(value) is not None:
         return value

@@ -11,7 +11,7 @@ Piece = tuple[str, str]  # ("", text), ("p", "<p>"), ("/p", "</p>"), ("br", "<br
 _KEPT_EMPTY = frozenset("td th tr table tbody thead tfoot colgroup pre audio video iframe math hr source track".split())
 _NEVER_EMPTY = frozenset("img br hr col wbr source track".split())
 _MOST_BREAKS = 2
-_SPACES = " \t\n\r\xa0"
+_SPACES = " \t\n\r"
 
 
 def tidy(pieces: Iterable[Piece | None]) -> list[Piece]:
@@ -81,6 +81,10 @@ class _Tidy:
         if tag in ("pre", "math"):
             self.exact -= 1
         block = tag in BLOCKS
+        last = self.out[-1]
+        if not last[0] and last[1][-1] not in _SPACES and last[1][-1] != ";":
+            self.out.append(piece)  # it ends with text: nothing to tidy
+            return
         if block and not self.exact and tag != "pre":
             self._trim_end()
         inside = self.out[start + 1 :] if len(self.out) - start < 6 else None

@@ -45,7 +45,8 @@ def serialised(html: str) -> str:
     """An HTML fragment as a browser would read it, written regularly."""
     body = LexborHTMLParser("<!DOCTYPE html><body>" + defuse(legal(html))).body
     # A reference such as &#1; or &#xFFFE; becomes a character only in the parser.
-    return legal(body.inner_html or "") if body is not None else ""
+    written = (body.inner_html or "") if body is not None else ""
+    return legal(written) if "&#" in html else written
 
 
 def parts(serialised: str) -> list[Token]:

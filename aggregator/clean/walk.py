@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aggregator.clean import furniture, habits, tokens
 from aggregator.clean.furniture import Surroundings
-from aggregator.clean.page import Page
+from aggregator.clean.page import LazyBlocks, Page
 from aggregator.clean.sanitize import sanitize
 from aggregator.clean.tidy import tidy
 from aggregator.model import Removal
@@ -54,7 +54,7 @@ def _once(html: str, base: str, around: Surroundings) -> tuple[Cleaned, bool]:
     """One pass, and whether another would change nothing."""
     page = Page(base, tokens.serialised(html))
     page.run()
-    blocks = [run.block() for run in page.runs]
+    blocks = LazyBlocks(page.runs)
     found = furniture.find(blocks, around)
     removed, credits = [], []
     for index in sorted(found):
