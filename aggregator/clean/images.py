@@ -24,15 +24,17 @@ _IMAGE = re.compile(r"\.(?:avif|bmp|gif|jpe?g|png|svg|webp)(?:[?#:!/]|$)", re.I)
 _CANDIDATE = re.compile(r"[\s,]*(\S*[^\s,])(?:\s+([^,\s]+))?\s*(?:,|$)|[\s,]+$")
 _DESCRIPTOR = re.compile(r"\d+(?:\.\d+)?[wxh]")
 _LONGEST_SET = 20_000
+_KEPT = frozenset("alt title lang dir id loading".split())
 _LEAST_LEAD = 80  # pixels
 _ICON = re.compile(r"emoji|smil(?:ey|ie)|gravatar|avatar|\bicons?\b|favicon|\blogo\b|badge|sprite|feedburner", re.I)
 _SIZE = re.compile(r"\s*(\d{1,6})(?:\.\d+)?\s*(?:px)?\s*")
-_STYLE_SIZE = re.compile(r"(?:^|;)\s*(width|height)\s*:\s*(\d{1,6})(?:\.\d+)?\s*(?:px)?\s*(?:!|;|$)", re.I)
+_STYLE_SIZE = re.compile(r"(?:^|;)\s*(width|height)\s*:\s*(\d{1,6})(?:\.\d+)?\s*(?:px)?\s*(?=!|;|$)", re.I)
 
 
 def image(attributes: Mapping[str, str], base: str) -> dict[str, str] | None:
     """The attributes an image keeps, addresses absolute; None where it shows nothing or only counts its readers."""
-    source = attributes.get("src", "")
+    source = attributes.get("src", "").strip()
+    source = "" if source.startswith("#") else source  # the page itself is no image
     real = links.absolute(base, source)
     lazy = next((url for name in LAZY if (url := _lazy(name, attributes, base))), None)
     if lazy and (
@@ -54,12 +56,9 @@ def image(attributes: Mapping[str, str], base: str) -> dict[str, str] | None:
             kept["sizes"] = attributes["sizes"]
         elif attributes.get("data-sizes", "auto") != "auto":
             kept["sizes"] = attributes["data-sizes"]
-    for name in ("alt", "title", "lang", "dir", "id", "loading"):
-        if name in attributes:
-            kept[name] = attributes[name]
-    for name in ("width", "height"):
-        if _SIZE.fullmatch(attributes.get(name, "")):
-            kept[name] = attributes[name].strip()
+    for name, value in attributes.items():
+        if name in _KEPT or (name in ("width", "height") and _SIZE.fullmatch(value)):
+            kept[name] = value.strip() if name not in _KEPT else value
     return kept
 
 

@@ -453,7 +453,7 @@ class Page:
             if self._inside["picture"]:
                 kept.pop("src", None)
                 if candidates := images.srcset(images.candidates(values), self.base):
-                    kept["srcset"] = candidates
+                    kept = {"srcset": candidates} | {key: kept[key] for key in kept if key != "srcset"}
             if "src" not in kept and "srcset" not in kept:
                 return {}
         return kept

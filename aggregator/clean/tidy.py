@@ -46,6 +46,10 @@ class _Tidy:
             piece = ("", piece[1].lstrip("\n"))  # a parser takes the first one for the end of the tag's own line
             if not piece[1]:
                 return
+        if self.out and self.out[-1][0] == "br" and not self.exact:
+            piece = ("", piece[1].lstrip(_SPACES))  # a line begins without space
+            if not piece[1]:
+                return
         if self.out and not self.out[-1][0]:
             piece = ("", self.out.pop()[1] + piece[1])
         self.out.append(piece)

@@ -1,0 +1,153 @@
+"""Cleaning: a data file per case, laws that hold for any input, and what the parser must bear.
+
+A file in data/clean/<class>/ has expectations, a line "---", and the HTML. Expectations, each as often as needed:
+`has` and `lacks` (of the HTML; `lacks` without regard to case), `html` and `text` (the whole of it), `text-has`,
+`count: 1 <img`, `removed: rule-id`; `base: …`, `plain: true` and `escapes: true` (the HTML has \\x01 and the like)
+say how it is read. In `html`, `has` and `text`, \\n is a line break.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aggregator import yamlfile
+from aggregator.clean import Decision, Habits, Site, clean, furniture, habits, links, shape, tokens
+from aggregator.clean.furniture import Block, Surroundings
+from aggregator.model import Article, Enclosure, Entry, Text
+from tests.conftest import DATA
+
+CASES = sorted((DATA / "clean").glob("*/*.txt"))
+BASE = "https://site.example/a/b"
+RULES = Path(furniture.__file__).parent / "rules"
+
+
+def cleaned(html: str, base: str = BASE, plain: bool = False) -> Article:
+    entry = Entry("g", BASE, title=Text("A title of its own"), content=Text(html, not plain, base))
+    return clean(entry, Site("https://site.example/feed.xml", "https://site.example/"))
+
+
+class AsXml(HTMLParser):
+    """Writes HTML as XHTML, as somebody who publishes type="xhtml" would."""
+
+    VOID = frozenset("area br col hr img input source track wbr".split())
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.out: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = "".join(f' {name}="{_escaped(value or "")}"' for name, value in attrs)
+        self.out.append(f"<{tag}{values}{'/' if tag in self.VOID else ''}>")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            self.out.append(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        self.out.append(_escaped(data))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+
+
+def check_laws(article: Article) -> None:
+    """What holds for whatever comes out of cleaning."""
+    again = cleaned(article.content_html)
+    assert again.content_html == article.content_html, "cleaned again it is another"
+    assert again.content_text == article.content_text
+    ET.fromstring(f"<div>{''.join(AsXml(article.content_html).out)}</div>")  # well-formed, in place and as XHTML
+    ET.fromstring(f"<content>{_escaped(article.content_html)}</content>")
+    for text in (article.title, article.summary, article.content_text, article.removed_text):
+        ET.fromstring(f"<t>{_escaped(text)}</t>")
+    assert tokens.serialised(article.content_html).strip() == article.content_html, "a parser reads another tree"
+    assert not re.search(
+        r"<(?:script|style|svg|iframe|object|embed|form|input|noscript|template)\b", article.content_html
+    )
+    assert not re.search(r"<[^>]*\s(?:on\w+|style)=", article.content_html)
+    for value in re.findall(r'\s(?:href|src|cite|poster)="([^"]*)"', article.content_html):
+        assert re.match(r"(?:https?|mailto|tel):|#", value, re.I), value
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_case(path: Path) -> None:
+    head, _, html = path.read_text(encoding="utf-8").partition("---\n")
+    wanted = [line.split(": ", 1) for line in head.splitlines()]
+    options = dict(wanted)
+    html = html.removesuffix("\n")
+    if "escapes" in options:
+        html = re.sub(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4}))", lambda found: chr(int(found[1] or found[2], 16)), html)
+    article = cleaned(html, options.get("base", BASE), "plain" in options)
+    found = article.content_html
+    for key, value in wanted:
+        value = value.replace("\\n", "\n")
+        match key:
+            case "has":
+                assert value in found
+            case "lacks":
+                assert value.lower() not in found.lower()
+            case "lacks-raw":
+                assert chr(int(value[2:], 16)) not in found
+            case "html":
+                assert found == value
+            case "text":
+                assert article.content_text == value
+            case "text-has":
+                assert value in article.content_text
+            case "count":
+                number, what = value.split(" ", 1)
+                assert found.count(what) == int(number)
+            case "removed":
+                assert value in [removal.rule for removal in article.removed]
+            case _:
+                assert key in ("base", "plain", "escapes"), f"{path}: unknown key {key}"
+    check_laws(article)
+
+
+def test_there_are_cases_of_every_class() -> None:
+    assert {path.parent.name for path in CASES} >= set(
+        "safety xml keep links images embeds furniture decoy text".split()
+    )
+    assert len(CASES) >= 200
+
+
+# Rules
+
+
+@pytest.mark.parametrize("row", list(yamlfile.rows(RULES / "republishers.yaml")), ids=lambda row: str(row["id"]))
+def test_each_rule_finds_its_example_and_keeps_its_decoy(row: dict[str, object]) -> None:
+    prose = "The harbour board agreed on Monday to rebuild the northern mole before the winter storms arrive. "
+    article = [Block(prose * 5), Block(prose * 5)]
+    host = frozenset({str(row["host"] or "nobody.example")})
+    for text, goes in ((str(row["example"]), True), (str(row["decoy"]), False)):
+        edges = {"top": [Block(text), *article], "bottom": [*article, Block(text)]}
+        for edge in edges if row["position"] == "any" else [str(row["position"])]:
+            index = 0 if edge == "top" else 2
+            found = furniture.find(edges[edge], Surroundings(host))
+            assert (index in found) is goes, f"{edge}: {text}"
+            assert set(found) <= {index}
+    elsewhere = furniture.find([*article, Block(str(row["example"]))], Surroundings(frozenset({"other.example"})))
+    assert row["everywhere"] == "true" or elsewhere.get(2) != row["id"]
+
+
+def test_a_rule_has_a_name_of_its_own() -> None:
+    names = [row["id"] for name in ("republishers", "classes") for row in yamlfile.rows(RULES / f"{name}.yaml")]
+    assert len(names) == len(set(names))
+    assert len(names) > 100
+
+
+@pytest.mark.parametrize("row", list(yamlfile.rows(RULES / "republishers.yaml")), ids=lambda row: str(row["id"]))
+def test_no_rule_touches_the_middle(row: dict[str, object]) -> None:
+    prose = "Engineers found cracks in eleven of the forty caissons last spring, and closed the basin at once. " * 3
+    blocks = [Block(prose), Block(str(row["example"])), Block(prose)]
+    assert furniture.find(blocks, Surroundings(frozenset({str(row["host"])}))) == {}
