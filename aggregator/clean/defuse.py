@@ -20,7 +20,7 @@ _LONG_TAG = 2_000  # characters that fewer than MOST_ATTRIBUTES attributes of a 
 _TAG = re.compile(
     r"<!--.*?(?:-->|--!>|\Z)"
     r"|<(?P<raw>script|style|xmp|iframe|noembed|noframes|textarea|title)\b.*?(?:</(?P=raw)(?=[\s/>])|\Z)"
-    r"|<(?P<end>/?)(?P<name>[a-z][^\s/>]*+)"
+    r"|<(?!br\s*/?>)(?P<end>/?)(?P<name>[a-z][^\s/>]*+)"
     r"""(?P<attributes>(?:[\s/]++|[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s>]*+))?+)*+)>?""",
     re.I | re.S,
 )
@@ -30,7 +30,7 @@ _ATTRIBUTE = re.compile(
 # Closed by their neighbours, not only by an end tag; none of them nests without one of the others between.
 _SELF_CLOSING = frozenset(
     (
-        "p li dt dd tr td th thead tbody tfoot option optgroup colgroup rp rt area base br col embed hr img input link "
+        "p li dt dd tr td th thead tbody tfoot colgroup rp rt area base br col embed hr img input link "
         "meta param source track wbr body html head"
     ).split()
 )

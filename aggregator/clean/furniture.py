@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -14,7 +14,7 @@ from aggregator.clean import habits
 
 _FOLDER = Path(__file__).parent / "rules"
 MOST = 0.6  # of an article's text; where furniture would be more than that, it is no furniture
-_DEEPEST = 80  # blocks looked at from each edge
+DEEPEST = 80  # blocks looked at from each edge
 _LONGEST = 1500  # characters of a block that a rule may know; longer ones are prose
 _MEDIA_PASSED = 2  # images between the edge and a rule's text that do not shield it
 _LINKS_PASSED = 30  # lines that are links only, between the edge and the heading of a list of them
@@ -88,14 +88,22 @@ def hint(names: str) -> str | None:
 
 def find(blocks: Blocks, around: Surroundings) -> dict[int, str]:
     """Which blocks are furniture: index -> rule id. All of it goes, or none where too little would be left."""
+    found = candidates(blocks, around)
+    return found if is_little(found, blocks) else {}
+
+
+def is_little(found: Iterable[int], blocks: Blocks) -> bool:
+    """Whether enough is left without the blocks found."""
+    total = sum(len(blocks[index].text) for index in range(len(blocks)))
+    return sum(len(blocks[index].text) for index in found) <= MOST * total
+
+
+def candidates(blocks: Blocks, around: Surroundings) -> dict[int, str]:
+    """What is furniture at either edge, however much of the article it is."""
     found: dict[int, str] = {}
     for position, order in (("bottom", range(len(blocks) - 1, -1, -1)), ("top", range(len(blocks)))):
-        _edge(order[:_DEEPEST], blocks, (position, around), found)
-    if not found:
-        return found
-    total = sum(len(blocks[index].text) for index in range(len(blocks)))
-    spent = sum(len(blocks[index].text) for index in found)
-    return found if spent <= MOST * total else {}
+        _edge(order[:DEEPEST], blocks, (position, around), found)
+    return found
 
 
 def _edge(order: Sequence[int], blocks: Blocks, where: tuple[str, Surroundings], found: dict[int, str]) -> None:

@@ -10,7 +10,7 @@ import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from aggregator import yamlfile
 
@@ -25,8 +25,8 @@ _PLAIN_PATH = re.compile(
 _IGNORED = re.compile(r"[\t\r\n]")
 _HOST = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#:@]+)", re.I)
 _EDGES = "".join(map(chr, range(0x21)))  # C0 controls and space, stripped from both ends
-_ESCAPED = {" ": "%20", '"': "%22", "<": "%3C", ">": "%3E", "`": "%60", "\\": "%5C", "\u2028": "", "\u2029": ""}
-_UNSAFE = re.compile("[" + re.escape("".join(_ESCAPED)) + "\x00-\x1f\x7f]")
+# What may stand in no address; a browser escapes it, and so do we, as UTF-8.
+_UNSAFE = re.compile(r"[\s\"<>`\\\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _MOST_UNWRAPPED = 4  # counters around one address
 _LONGEST = 16_384
 
@@ -77,7 +77,7 @@ def absolute(base: str, href: str | None, schemes: tuple[str, ...] = ("http", "h
     scheme = parts.scheme.lower()
     if scheme not in schemes or (scheme in ("http", "https") and not parts.hostname):
         return None
-    return _UNSAFE.sub(lambda match: _ESCAPED.get(match[0], ""), href)
+    return _UNSAFE.sub(lambda match: quote(match[0], errors="replace"), href)
 
 
 def resolve(base: str, href: str | None, schemes: tuple[str, ...] = ("http", "https")) -> str | None:

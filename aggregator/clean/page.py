@@ -23,6 +23,7 @@ _RENAMED = {
     "form": "div", "fieldset": "div", "legend": "p", "marquee": "div", "search": "div", "dialog": "div", "listing": "pre",
     "amp-img": "img", "amp-anim": "img", "amp-video": "video", "amp-audio": "audio", "amp-iframe": "iframe",
 }  # fmt: skip
+_MATH_LEAVES = ("mi", "mo", "mn", "ms", "mtext")
 _PLAYERS = frozenset({"video", "audio"})
 _PROTECTING = frozenset("pre table blockquote figure code".split())
 # Allowed elements without a meaning for the walk, and how they are written.
@@ -162,8 +163,17 @@ class Page:
 
     def take_out(self, run: Run) -> None:
         """Removes what a run shows."""
-        for index in run.pieces if run.hint is None else (*run.pieces, *run.media):
+        for index in run.pieces:
             self.out[index] = None
+        for index in run.media if run.hint is not None else ():
+            piece = self.out[index]
+            self.out[index] = None
+            if piece is None or piece[0] in VOID:
+                continue
+            end = "/" + piece[0]  # none of <picture>, <video>, <audio> and <math> is ever inside its like
+            while index + 1 < len(self.out) and (piece is None or piece[0] != end):
+                index += 1
+                piece, self.out[index] = self.out[index], None
 
     def cut_tail(self, blocks: Blocks, found: dict[int, str], around: Surroundings) -> list[Removal]:
         """Removes furniture that ends the last block, after a full stop."""
@@ -425,9 +435,11 @@ class Page:
             return not self._inside["math"]
         if (name in MATHML) != bool(self._inside["math"]):
             return False
+        if name in MATHML and any(self._inside[leaf] for leaf in _MATH_LEAVES):
+            return False  # HTML begins inside these (HTML §13.2.6, MathML text integration points)
         if name in ("a", "span", "source", "track"):
             return bool(kept) and (name != "a" or "href" in kept or "id" in kept) and (name != "track" or "src" in kept)
-        return name != "picture" or not self._inside["picture"]
+        return name not in ("picture", "video", "audio") or not self._inside[name]
 
     def _kept(self, name: str, values: dict[str, str]) -> dict[str, str]:
         """The attributes that stay, made right."""

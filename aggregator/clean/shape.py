@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from aggregator.clean import tokens
 from aggregator.clean.characters import legal
+from aggregator.clean.defuse import defuse
 from aggregator.clean.walk import Cleaned
 from aggregator.model import Text
 
@@ -53,7 +54,12 @@ def unescaped(title: str) -> str:
 def whole(markup: str, transform: Callable[[str], Cleaned]) -> Cleaned:
     """What `transform` makes of markup; of one that is too long its beginning, and the text of the rest, marked."""
     if len(markup) <= LONGEST:
-        return transform(markup)
+        done = transform(markup)
+        if "<" not in done.html and html(Text(done.html)) != done.html:
+            # Had tags, and has none that a reader would see; so that nobody takes it for plain text, it gets one.
+            done = transform(f"<p>{done.html}</p>")
+        return done
+    markup = defuse(markup)
     cut = markup.find(_MARK, 0, LONGEST + len(_MARK))
     if cut < 0:
         cut = _between_tags(markup)

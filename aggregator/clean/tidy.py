@@ -31,7 +31,8 @@ class _Tidy:
                 continue
             tag = piece[0]
             if not tag:
-                self._text(piece)
+                if piece[1]:
+                    self._text(piece)
             elif tag == "br":
                 self._line_break(piece)
             elif tag[0] == "/":

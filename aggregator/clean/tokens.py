@@ -36,6 +36,7 @@ _TOKEN = re.compile(
     r"|<!--.*?-->|<[!?][^>]*+>|([^<]++|<)",
     re.S,
 )
+_LARGE = 200_000  # characters, from which on a list of all tokens would need much memory
 _ATTRIBUTE = re.compile(r"\s+([^\s/>][^\s/>=]*+)=\"([^\"]*+)\"")
 
 Token = tuple[str, str, str, str, str, str, str]  # raw tag, its attributes, its text; "/" or "", tag, attributes; text
@@ -49,9 +50,11 @@ def serialised(html: str) -> str:
     return legal(written) if "&#" in html else written
 
 
-def parts(serialised: str) -> list[Token]:
+def parts(serialised: str) -> Iterable[Token]:
     """The tokens of what `serialised` gives. Text is escaped; see `plain`."""
-    return _TOKEN.findall(serialised)
+    if len(serialised) < _LARGE:
+        return _TOKEN.findall(serialised)
+    return (match.groups("") for match in _TOKEN.finditer(serialised))  # type: ignore[misc]
 
 
 def attributes(markup: str) -> dict[str, str]:

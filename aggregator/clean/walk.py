@@ -41,7 +41,9 @@ def transform(html: str, base: str, around: Surroundings = _NOWHERE) -> Cleaned:
     for _ in range(_MOST_PASSES):
         if steady:
             break
-        done, steady = _once(done.html, base, around)
+        before = done.html
+        done, steady = _once(before, base, around)
+        steady = steady or done.html == before
         removed += done.removed
         credits += done.credits
     if not steady:
@@ -55,20 +57,25 @@ def _once(html: str, base: str, around: Surroundings) -> tuple[Cleaned, bool]:
     page = Page(base, tokens.serialised(html))
     page.run()
     blocks = LazyBlocks(page.runs)
-    found = furniture.find(blocks, around)
+    found = furniture.candidates(blocks, around)
+    # What was known by a class name, which is gone afterwards, or was too much to go, is to be looked at again.
+    settled = not any(blocks[index].hint for index in found) and len(found) < furniture.DEEPEST
+    if found and not furniture.is_little(found, blocks):
+        found, settled = {}, False
     removed, credits = [], []
     for index in sorted(found):
         if blocks[index].text:
             removed.append(Removal(found[index], blocks[index].text))
         credits += [address for address in blocks[index].addresses if address[:4] == "http"]
         page.take_out(page.runs[index])
-    removed += page.cut_tail(blocks, found, around)
+    tail = page.cut_tail(blocks, found, around)
+    removed += tail
     pieces = tidy(page.out)
     raw = "".join([markup for _, markup in pieces]).strip()
     safe = sanitize(raw)
     text = tokens.joined(pieces if safe == raw else tokens.visible(safe))
     local = set(_LOCAL.findall(safe)) if 'href="#' in safe else set()
-    steady = safe == raw and local == (set(_ID.findall(safe)) if ' id="' in safe else set())
+    steady = settled and not tail and safe == raw and local == (set(_ID.findall(safe)) if ' id="' in safe else set())
     image = next((url for index, url in page.pictures if page.out[index] is not None), None)
     edges = habits.edges(blocks, around.title)
     return Cleaned(safe, text, (*page.forms, *removed), tuple(credits), image, edges), steady
