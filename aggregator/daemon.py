@@ -21,6 +21,7 @@ from aggregator.errors import ConfigError
 from aggregator.server import Server, application, bind
 from aggregator.store import Due
 from aggregator.terminal import printable
+from aggregator.web import Web
 
 log = logging.getLogger("aggregator")
 
@@ -57,7 +58,8 @@ class Daemon:
                 stack.callback(sock.close)
             self.aggregator = await stack.enter_async_context(Aggregator(self.config))
             if sock is not None:
-                app = application(self.aggregator.site, self.config.server.auth, lambda: self._ticked)
+                pages = Web(lambda: self.config)
+                app = application(self.aggregator.site, self.config.server.auth, lambda: self._ticked, pages)
                 server = Server(app)
                 serving = asyncio.create_task(server.serve([sock]))
                 stack.push_async_callback(_end, server, serving)
@@ -65,6 +67,8 @@ class Daemon:
                 if not str(listen).startswith(("127.", "localhost", "[::1]")) and self.config.server.auth is None:
                     log.warning("anybody who can reach %s can read the feeds; server.auth sets a password", listen)
             stack.push_async_callback(self._cancel)
+            publishing = asyncio.create_task(self._publish_changes())
+            self._tasks.add(publishing)
             if force:
                 self._start(await self.aggregator.due(force=True))
             # One job, not one per feed: what is due is a question to the database.
@@ -89,10 +93,11 @@ class Daemon:
             await self._reload()
             dues = await self.aggregator.due()
             self._start(dues)
+            removed = await self.aggregator.upkeep()
+            if removed.stories:
+                log.info("pruned %d stories older than retention.keep", removed.stories)
             if self.aggregator.dirty:
-                changed = await self.aggregator.publish()
-                if changed:
-                    log.debug("published %d documents", changed)
+                await self._publish()
             self._tell([*self.aggregator.faults, *self.aggregator.site.faults])
             self.aggregator.faults.clear()
             if not self._ticked:
@@ -101,6 +106,25 @@ class Daemon:
         except Exception:
             # Whatever it was, the next tick is a second away; a daemon must not die of one.
             log.exception("a tick failed")
+
+    async def _publish(self) -> None:
+        changed = await self.aggregator.publish()
+        if changed:
+            log.debug("published %d documents", changed)
+
+    async def _publish_changes(self) -> None:
+        """Publishes what is committed without waiting for the next tick: a change shows within a second."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self.aggregator.changed.wait()
+            self.aggregator.changed.clear()
+            before = loop.time()
+            try:
+                await self._publish()
+            except Exception:
+                log.exception("publishing failed")
+            # The writer has other work, too: commits that come close together are published together.
+            await asyncio.sleep(min(0.5, max(0.1, loop.time() - before)))
 
     def _start(self, dues: Collection[Due]) -> None:
         """Polls a group beside those under way: a feed that hangs holds only its own group up."""

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from aggregator import yamlfile
+from aggregator.config.own import is_own
 from aggregator.config.scalars import SCALARS, pattern
 from aggregator.config.schema import Config, HttpUrl, Pattern
 from aggregator.errors import ConfigError, Fault
@@ -69,6 +70,7 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self.file = file
         self.faults: list[Fault] = []
+        self.places: dict[str, tuple[int, str]] = {}  # a feed's address -> line and key
         self.names: dict[str, str] = {}  # dotted key -> environment variable that set it
 
     def fault(self, line: int, key: str, message: str) -> None:
@@ -87,6 +89,9 @@ class _Reader:
         feeds = self.feeds(root.items.get("feeds"), defaults, root.line)
         sections = yamlfile.Mapping({k: v for k, v in root.items.items() if k in known}, root.lines, root.line)
         config: Config = self.record(Config, sections, "", {"feeds": feeds, "file": path})
+        for address, (line, key) in self.places.items():
+            if is_own(address, config.output, config.server):
+                self.fault(line, key, "is this program's own output (output.base_url, server.listen), which would echo")
         if self.faults:
             raise ConfigError(tuple(sorted(set(self.faults), key=lambda fault: (fault.file, fault.line))))
         home = path.absolute().parent
@@ -166,6 +171,7 @@ class _Reader:
             if same in found:
                 self.fault(line, prefix + ".url", f"is the same feed as in line {found[same]}")
             found.setdefault(same, line)
+            self.places[address] = (line, prefix + ".url")
             subscription = Subscription(**{**values, "url": address})
             if subscription.min_interval > subscription.max_interval:
                 self.fault(item.line, prefix + ".min_interval", "is longer than max_interval")
