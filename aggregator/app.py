@@ -256,7 +256,8 @@ class Aggregator:
                 return self._scheduled(outcome, signals), False
             known = await self._write(self.store.feeds.known_hashes, due.feed)
             sources = await self._write(self.store.feeds.known_sources, due.feed)
-            digest = await self.engine.run(Job(response, subscription, known, sources))
+            habits = await self._write(self.store.articles.habits, due.feed)
+            digest = await self.engine.run(Job(response, subscription, known, sources, habits))
         if isinstance(digest, ParseError):
             failed = self._failed(due, FetchError(str(digest), response.status), now)
             return dataclasses.replace(failed, bytes=len(response.body), seconds=response.seconds), False
@@ -381,5 +382,7 @@ def user_agent(contact: str | None) -> str:
 
 def _mark(response: Response, subscription: Subscription) -> bytes:
     """Of a body and all that decides what becomes of it: the same mark needs no second look."""
-    wishes = repr((subscription.remove, subscription.include, subscription.exclude))
+    wishes = repr(
+        (subscription.remove, subscription.learn, subscription.full_text, subscription.include, subscription.exclude)
+    )
     return hashlib.blake2b(wishes.encode() + b"\x1f" + response.body, digest_size=16).digest()

@@ -24,6 +24,7 @@ class Job:
     subscription: Subscription
     known: frozenset[bytes] = frozenset()  # entry hashes that are stored as they are
     sources: Mapping[bytes, parse.Seen] = field(default_factory=dict)  # what the last document's digest gave as such
+    habits: clean.Habits = field(default=clean.Habits())  # what the feed's last articles have around them
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,10 @@ def digest(job: Job) -> Digest | ParseError:
     except ParseError as error:
         return ParseError(_with_hint(str(error), job.response))
     feed = found.feed
-    site = site_of(feed, job.subscription)
+    site = site_of(feed, job.subscription, job.habits.decided())
     failed = set()
-    items, flaws, filtered = [], list(feed.flaws), 0
+    cleaned: list[Item] = []
+    flaws = list(feed.flaws)
     for number, entry in enumerate(feed.entries):
         mark = entry_hash(entry, job.subscription)
         if mark in job.known:
@@ -69,24 +71,45 @@ def digest(job: Job) -> Digest | ParseError:
             flaws.append(f"entry {number + 1} could not be cleaned: {type(error).__name__}: {error}"[:300])
             failed.add(entry.guid)
             continue
-        if passes(f"{article.title}\n{article.content_text}", job.subscription.include, job.subscription.exclude):
-            items.append(Item(entry, article, mark))
-        else:
-            filtered += 1
+        cleaned.append(Item(entry, article, mark))
+    wishes = job.subscription
+    learned = _relearned(cleaned, job, site)
+    items = [
+        i for i in learned if passes(f"{i.article.title}\n{i.article.content_text}", wishes.include, wishes.exclude)
+    ]
     bare = dataclasses.replace(feed, entries=())
     sources = {mark: seen for mark, seen in found.sources.items() if seen.guid not in failed}
-    return Digest(bare, tuple(items), found.guids, filtered, tuple(flaws), sources)
+    return Digest(bare, tuple(items), found.guids, len(learned) - len(items), tuple(flaws), sources)
 
 
 def digest_entry(entry: Entry, site: clean.Site) -> Article:
     """One entry, cleaned and fingerprinted."""
     article = clean.clean(entry, site)
-    return dataclasses.replace(article, fingerprint=dedupe.hashes(article.content_text))
+    text = article.content_text
+    for block in article.faint:
+        text = text.replace(block, "\n", 1)
+    return dataclasses.replace(article, fingerprint=dedupe.hashes(text))
 
 
-def site_of(feed: Feed, subscription: Subscription) -> clean.Site:
-    """What cleaning needs to know of a feed."""
-    return clean.Site(feed.url, feed.home_page_url, feed.language, subscription.remove)
+def site_of(feed: Feed, subscription: Subscription, learned: clean.Decision | None = None) -> clean.Site:
+    """What cleaning needs to know of a feed; `learned` is what it repeats around its articles (store: `habits`)."""
+    known = learned if learned is not None and subscription.learn else clean.Decision()
+    return clean.Site(feed.url, feed.home_page_url, feed.language, subscription.remove, known)
+
+
+def _relearned(items: list[Item], job: Job, site: clean.Site) -> list[Item]:
+    """The items, cleaned again where this document itself shows that something in them is the feed's furniture."""
+    if not job.subscription.learn or not items:
+        return items
+    decision = job.habits.with_items(item.article.edges for item in items).decided()
+    now_known = dataclasses.replace(site, learned=decision)
+    fresh = (decision.cut | decision.faint) - (site.learned.cut | site.learned.faint)
+    return [
+        item
+        if fresh.isdisjoint(item.article.edges)
+        else dataclasses.replace(item, article=digest_entry(item.entry, now_known))
+        for item in items
+    ]
 
 
 def entry_hash(entry: Entry, subscription: Subscription) -> bytes:
@@ -97,7 +120,8 @@ def entry_hash(entry: Entry, subscription: Subscription) -> bytes:
 
 def _rules(subscription: Subscription) -> tuple[object, ...]:
     """All besides the entry that decides what becomes of it: what is known under other rules is not known."""
-    return (clean.VERSION, subscription.remove, subscription.include, subscription.exclude)
+    wishes = (subscription.remove, subscription.learn, subscription.full_text)
+    return (clean.VERSION, *wishes, subscription.include, subscription.exclude)
 
 
 def _with_hint(message: str, response: Response) -> str:

@@ -138,3 +138,46 @@ def test_the_threshold_is_the_operators(web: Web, tmp_path: Path, threshold: flo
     config = dataclasses.replace(config, dedupe=dataclasses.replace(config.dedupe, threshold=threshold))
     polled(config)
     assert rows(config, "SELECT count(*) FROM stories") == [(1 if threshold < 1 else 2,)]
+
+
+LETTER = "You read a letter from the mole; hear all of them read aloud at the quay, every day but Monday."
+
+
+def letters(count: int, start: int = 0) -> list[Post]:
+    words = (
+        "amber basin cargo depot eddy ferry grain hull inlet jetty keel lock mast north oar pier quay rope sail tide"
+    )
+    say = words.split()
+
+    def line(n: int, k: int) -> str:
+        seen = f"{say[(n + k) % 20]} and {say[(n * 3 + k * 7) % 20]} were seen near {say[n % 20]} {n}{k}"
+        return f"<p>{seen}, said the {say[(n * k) % 20]} master of the day.</p>"
+
+    texts = ["".join(line(n, k) for k in range(5)) for n in range(count)]
+    return [Post(f"Letter {say[n % 20]} {n}", f"{text}<p>{LETTER}</p>", f"http://l.example/{n}")
+            for n, text in enumerate(texts) if n >= start]  # fmt: skip
+
+
+@pytest.mark.parametrize("learn", [True, False])
+def test_a_feed_s_own_furniture_is_learned_by_counting(web: Web, tmp_path: Path, learn: bool) -> None:
+    config = config_for(tmp_path, f"{{url: {web.url('/l')}, learn: {str(learn).lower()}}}")
+    web.pages["/l"] = Answer(rss(*letters(4)))
+    polled(config)
+    query = (
+        "SELECT count(*), sum(content_text LIKE '%read aloud%'), sum(removed LIKE '%earned%') "
+        "FROM articles JOIN _sources ON article_id = id"
+    )
+    assert rows(config, query) == [(4, 4, 0)]
+    web.pages["/l"] = Answer(rss(*letters(9)))
+    polled(config, 1)
+    assert rows(config, query) == [(9, 4, 5) if learn else (9, 9, 0)]
+    assert rows(config, "SELECT count(*) FROM _edges") == [(9,)]
+    assert rows(config, "SELECT max(copies) FROM stories") == [(1,)]
+
+
+def test_what_the_operator_s_selectors_find_is_removed_and_said(web: Web, tmp_path: Path) -> None:
+    post = Post("A", f'{RELEASE}<div class="share">Tell a friend</div>', "http://a.example/1")
+    web.pages["/f"] = Answer(rss(post))
+    polled(config_for(tmp_path, f"{{url: {web.url('/f')}, remove: [div.share]}}"))
+    config = config_for(tmp_path, f"{{url: {web.url('/f')}, remove: [div.share]}}")
+    assert rows(config, "SELECT removed_text, content_text LIKE '%friend%' FROM articles") == [("Tell a friend", 0)]

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator import yamlfile
-from aggregator.clean import Site, clean, furniture, links, tokens
+from aggregator.clean import Habits, Site, clean, furniture, habits, links, tokens
 from aggregator.clean.furniture import Block, Surroundings
 from aggregator.model import Article, Entry, Text
 from tests.conftest import DATA
@@ -214,3 +214,64 @@ def test_a_query_without_trackers_stays_byte_for_byte(pairs: list[str]) -> None:
     kept = [pair for pair in pairs if not pair.startswith(("utm_", "fbclid"))]
     expected = url if kept == pairs else "https://x.example/p" + ("?" + "&".join(kept) if kept else "")
     assert links.without_trackers(url).rstrip("?") == expected.rstrip("?")
+
+
+# Learned by counting
+
+
+def blocks_of(*texts: str) -> list[Block]:
+    return [Block(text) for text in texts]
+
+
+def marks(title: str, *texts: str) -> list[int]:
+    return [mark for mark, _ in habits.edges(blocks_of(*texts), title)]
+
+
+FOOTER = "You read number 17 of “Letters from the Mole”; hear it read aloud at the quay."
+
+
+def test_a_block_of_half_the_items_is_furniture_at_six() -> None:
+    own = [f"{word} was seen at the quay on a rainy day in autumn." for word in "ABCDEFGHIJKL"]
+    for items, having, cut in ((5, 5, False), (6, 6, True), (12, 6, True), (13, 6, False)):
+        seen = [marks("T", own[n % 12] + str(n) * 40, *([FOOTER] if n < having else [])) for n in range(items)]
+        [mark] = marks("T", FOOTER)
+        decision = Habits().with_items(seen).decided()
+        assert (mark in decision.cut) is cut, (items, having)
+        assert (mark in decision.faint) is (items == 13)
+
+
+def test_only_the_last_sixty_items_count() -> None:
+    [mark] = marks("T", FOOTER)
+    seen = Habits().with_items([[mark]] * 30).with_items([[number] for number in range(31)])
+    assert len(seen.items) == habits.REMEMBERED
+    assert mark not in seen.decided().cut
+
+
+def test_title_and_digits_are_masked_links_and_images_never() -> None:
+    first = habits.mark(Block("You read “Mole mended”, number 17 of all."), "Mole mended")
+    assert first == habits.mark(Block("You read “Crabs return”, number 18 of all."), "Crabs return")
+    assert first != habits.mark(Block("You heard “Mole mended”, number 17 of all."), "Mole mended")
+    there = habits.mark(Block("See the list of all our letters.", addresses=("https://x.example/1",)), "T")
+    assert there != habits.mark(Block("See the list of all our letters.", addresses=("https://x.example/2",)), "T")
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        Block("Media contact: Marit Oldenhove, press@board.example"),
+        Block("For more, call our desk at +44 20 7946 0000 on any day."),
+        Block("Call (555) 010-2000 for a copy of the report today."),
+        Block("About the Harbour Board"),
+        Block("Notes to editors:"),
+        Block("A line that would go, were it not in a heading.", heading=True),
+        Block("A line that would go, were there no image in it.", media=True),
+        Block("A line that would go, were it not in a quote.", protected=True),
+        Block("Short."),
+    ],
+    ids=lambda block: block.text[:20],
+)
+def test_what_is_never_cut(block: Block) -> None:
+    article = blocks_of("Engineers found cracks in eleven of the forty caissons last spring." * 3)
+    around = Surroundings(learned=frozenset({habits.mark(block, "")}))
+    assert furniture.find([*article, block], around) == {}
+    assert furniture.find([*article, Block(FOOTER)], Surroundings(learned=frozenset({habits.mark(Block(FOOTER), "")})))

@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from aggregator.clean import habits as habits
 from aggregator.clean import links, select, shape, tokens, walk
 from aggregator.clean.characters import legal, line
 from aggregator.clean.furniture import Surroundings
