@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aggregator import clean, dedupe, parse
+from aggregator.clean import fulltext
 from aggregator.errors import ParseError
 from aggregator.filters import passes
 from aggregator.model import Article, Entry, Feed, Response, Subscription
@@ -25,6 +26,7 @@ class Job:
     known: frozenset[bytes] = frozenset()  # entry hashes that are stored as they are
     sources: Mapping[bytes, parse.Seen] = field(default_factory=dict)  # what the last document's digest gave as such
     habits: clean.Habits = field(default=clean.Habits())  # what the feed's last articles have around them
+    pages: Mapping[str, Response] = field(default_factory=dict)  # web pages of articles, by the article's address
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,12 @@ def digest(job: Job) -> Digest | ParseError:
             continue
         try:
             article = digest_entry(entry, site)
+            if (page := job.pages.get(article.url)) is not None:
+                full = fulltext.completed(entry, page)
+                if isinstance(full, str):
+                    flaws.append(f"full text of {article.url}: {full}"[:300])
+                else:
+                    entry, article = full, digest_entry(full, site)
         except MemoryError:
             raise  # of the worker, not of the entry: the engine tells it
         except Exception as error:  # noqa: BLE001 - a fault of ours in one entry must not cost its neighbours
