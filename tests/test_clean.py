@@ -23,8 +23,18 @@ from aggregator.clean.furniture import Block, Surroundings
 from aggregator.model import Article, Entry, Text
 from tests.conftest import DATA
 
+
+def lines(name: str) -> list[str]:
+    """A data file with an input a line; \\n and \\u2028 are escaped."""
+    text = (DATA / "clean" / name).read_text(encoding="utf-8")
+    return [line.replace("\\n", "\n").replace("\\u2028", "\u2028") for line in text.splitlines()]
+
+
 CASES = sorted((DATA / "clean").glob("*/*.txt"))
 BASE = "https://site.example/a/b"
+RUNS = lines("runs.txt")  # what runs something in a browser
+WRAPS = lines("wraps.txt")  # what confuses parsers; {} is where something that runs is put
+LINKS = [f'<a href="{scheme}">x</a>' for scheme in lines("schemes.txt")]
 RULES = Path(furniture.__file__).parent / "rules"
 
 
@@ -62,6 +72,12 @@ class AsXml(HTMLParser):
 
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+
+
+def hostile() -> list[str]:
+    """Every hostile input: the cases of their class, every wrap around all that runs, every odd scheme."""
+    cases = [path.read_text(encoding="utf-8").partition("---\n")[2] for path in CASES if path.parent.name == "safety"]
+    return [*cases, *(wrap.replace("{}", run) for wrap in WRAPS for run in RUNS), *LINKS]
 
 
 def check_laws(article: Article) -> None:
@@ -275,3 +291,57 @@ def test_what_is_never_cut(block: Block) -> None:
     around = Surroundings(learned=frozenset({habits.mark(block, "")}))
     assert furniture.find([*article, block], around) == {}
     assert furniture.find([*article, Block(FOOTER)], Surroundings(learned=frozenset({habits.mark(Block(FOOTER), "")})))
+
+
+# What a parser must bear
+
+
+@pytest.mark.parametrize("html", hostile())
+def test_laws_hold_for_hostile_html(html: str) -> None:
+    check_laws(cleaned(html))
+
+
+@pytest.mark.parametrize(
+    ("html", "kept"),
+    [
+        ("<p>first</p><p " + " ".join(f"a{n}=1" for n in range(300_000)) + ">last</p>", 2),
+        ("<p>first</p><p " + " ".join(f"a{n}='>'" for n in range(300_000)) + ">last</p>", 2),
+        ("<p>first</p>" + "<div>" * 10_000 + "last", 2),
+        ("<p>first</p>" + "<div>" * 200_000 + "last", 2),
+        ("<p>first</p>" + "<b>" * 10_000 + "last", 2),
+        ("first" + "&" * 500_000 + "last", 1),
+        ("<p>first</p>" + "<p>The harbour board agreed on Monday</p>" * 125_000 + "<p>last</p>", 750_002),
+        (
+            "<p>" + "".join(f"<b class=c{n}>" for n in range(20_000)) + "first</p>" + "<p>x</p>" * 20_000 + "last",
+            20_002,
+        ),
+        ("<p>first</p><select>" + "<option>x" * 50_000 + "</select>last", 2),
+        ("<p>first</p>" + "<table><tr><td>" * 20_000 + "last", 2),
+        ("<p>first</p>" + "<ul><li>" * 50_000 + "last", 2),
+        ("<p>first</p>" + "<!--" * 100_000 + "--><p>last</p>", 2),
+        ("<p>first</p>" + "a<br>" * 100_000 + "last", 100_002),
+    ],
+    ids=(
+        "attributes quoted-attributes nested nested-more bold ampersands 5MB formatting options tables lists comments breaks"
+    ).split(),
+)
+def test_bad_input_loses_no_text_and_blows_nothing_up(html: str, kept: int) -> None:
+    article = cleaned(html)
+    assert article.content_text.startswith("first")
+    assert article.content_text.endswith("last")
+    assert len(article.content_text.replace("[…]", "").split()) == kept
+    assert len(article.content_html) < 5 * len(html) + 1000
+    depth = deepest = 0
+    for end, tag in re.findall(r"<(/?)(\w+)", article.content_html):
+        depth += 0 if tag in AsXml.VOID else -1 if end else 1
+        deepest = max(depth, deepest)
+    assert deepest < 150  # lxml.html drops what is below 255, browsers what is below 512
+
+
+def test_what_is_too_long_is_kept_as_text_and_marked() -> None:
+    html = "<p>The harbour <b>board</b> agreed on Monday</p>" * 40_000
+    article = cleaned(html)
+    assert article.content_html.startswith("<p>The harbour <b>board</b>")
+    assert "<p>[…]</p><pre>" in article.content_html
+    assert article.content_text.count("harbour") == 40_000
+    assert cleaned(article.content_html).content_html == article.content_html

@@ -9,6 +9,7 @@ elements"). 300,000 attributes in one tag cost a parser six minutes, 2,000 open 
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 MOST_ATTRIBUTES = 200  # of one tag
 DEEPEST = 400  # elements open at a time
@@ -47,8 +48,8 @@ def defuse(html: str) -> str:
 
 class _Scan:
     def __init__(self) -> None:
-        self.open = 0
-        self.dropped = 0  # start tags dropped for their depth; as many end tags go with them
+        self.open: list[str] = []
+        self.dropped: Counter[str] = Counter()  # start tags dropped for their depth; as many end tags go with them
         self.formatting: list[str] = []
         self.work = 0
 
@@ -75,15 +76,17 @@ class _Scan:
                 return text
             return self._reopening(name) + self._attributes(match)
         if match["end"]:
-            if self.dropped:
-                self.dropped -= 1
+            if self.dropped[name]:
+                self.dropped[name] -= 1
                 return ""
-            self.open = max(0, self.open - 1)
+            if name in self.open:
+                while self.open.pop() != name:
+                    pass
             return text
-        if self.open >= DEEPEST:
-            self.dropped += 1
+        if len(self.open) >= DEEPEST:
+            self.dropped[name] += 1
             return " "
-        self.open += 1
+        self.open.append(name)
         return self._reopening(name) + self._attributes(match)
 
     def _formatting(self, match: re.Match[str], name: str) -> str:

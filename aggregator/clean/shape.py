@@ -13,7 +13,8 @@ from aggregator.clean.walk import Cleaned
 from aggregator.model import Text
 
 LONGEST = 2**20  # characters of an entry's HTML; the rest is kept as text, marked
-_MARK = "<p>[…]</p><pre>"
+_MARK = "<p>[…]</p>"
+_REST = _MARK + "<pre>"
 _TAG = re.compile(r"<(?:/?[a-zA-Z][a-zA-Z0-9-]{0,30}(?:[\s/][^<>]*)?|!--.*?--)>", re.S)
 _ESCAPED_TAG = re.compile(
     r"&lt;(/?)(a|abbr|article|b|blockquote|br|center|code|dd|div|dl|dt|em|figcaption|figure|font|h[1-6]|hr|i|iframe|"
@@ -60,7 +61,7 @@ def whole(markup: str, transform: Callable[[str], Cleaned]) -> Cleaned:
             done = transform(f"<p>{done.html}</p>")
         return done
     markup = defuse(markup)
-    cut = markup.find(_MARK, 0, LONGEST + len(_MARK))
+    cut = markup.find(_REST, 0, LONGEST + len(_REST))
     if cut < 0:
         cut = _between_tags(markup)
     done = transform(markup[:cut])
@@ -72,7 +73,7 @@ def whole(markup: str, transform: Callable[[str], Cleaned]) -> Cleaned:
         return done
     text = "\n\n".join(filter(None, (done.text, "[…]", rest)))
     return Cleaned(
-        f"{done.html}{_MARK}{tokens.escape(rest)}</pre>", text, done.removed, done.credits, done.image, done.edges
+        f"{done.html}{_REST}{tokens.escape(rest)}</pre>", text, done.removed, done.credits, done.image, done.edges
     )
 
 
