@@ -8,6 +8,10 @@ say how it is read. In `html`, `has` and `text`, \\n is a line break.
 
 from __future__ import annotations
 
+import gzip
+import itertools
+import json
+import os
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
@@ -345,3 +349,66 @@ def test_what_is_too_long_is_kept_as_text_and_marked() -> None:
     assert "<p>[…]</p><pre>" in article.content_html
     assert article.content_text.count("harbour") == 40_000
     assert cleaned(article.content_html).content_html == article.content_html
+
+
+# The floor under quality: it only rises
+
+PROSE = (
+    "<p>The harbour board agreed on Monday to rebuild the northern mole before the winter storms arrive. Work begins in March "
+    "and will take two summers, the board said after its meeting in the old customs house.</p><p>Engineers found cracks in "
+    "eleven of the forty caissons last spring, and one of them wept at the sight of it; the pilots did not. "
+    "The board has asked the province for half of the cost, and for a second opinion on the tides of the next forty years.</p>"
+) * 2
+SHAPES = (
+    "<p>{}</p>",
+    "<div><div><p>{}</p></div></div>",
+    "<hr><p><small><em>{}</em></small></p>",
+    "<p><a href='https://x.example/1'>{}</a></p>",
+    "<p>{}</p><p>&nbsp;</p><img src='https://pixel.wp.com/b.gif' width=1 height=1>",
+    "<br><br>{}",
+    "<footer><span style='color:gray'>{}</span></footer>",
+)
+
+
+def quality() -> dict[str, float]:
+    """The share of examples removed, and of decoys kept, in every shape a publisher may give them."""
+    counts = {"footers_removed": [0, 0], "decoys_kept": [0, 0]}
+    for row in yamlfile.rows(RULES / "republishers.yaml"):
+        for shape, kind in itertools.product(SHAPES, ("example", "decoy")):
+            block = shape.replace("{}", _escaped(str(row[kind])))
+            html = block + PROSE if row["position"] == "top" else PROSE + block
+            entry = Entry("g", BASE, content=Text(html, True, BASE))
+            host = str(row["host"] or "site.example")
+            article = clean(entry, Site(f"https://{host}/feed", f"https://{host}/"))
+            text = " ".join(article.content_text.split())
+            stays = " ".join(str(row[kind]).split()) in text
+            counter = counts["footers_removed" if kind == "example" else "decoys_kept"]
+            counter[0] += stays is (kind == "decoy")
+            counter[1] += 1
+            assert "forty years." in text, row["id"]
+    return {name: round(right / of, 4) for name, (right, of) in counts.items()}
+
+
+def test_quality_is_not_below_its_floor_and_the_floor_rises_with_it() -> None:
+    floor = json.loads((DATA / "clean" / "floor.json").read_text(encoding="utf-8"))
+    measured = quality()
+    assert set(measured) == set(floor)
+    for name, value in measured.items():
+        assert value >= floor[name], f"{name} fell to {value}"
+        assert value <= floor[name] + 0.005, f"{name} rose to {value}: raise it in floor.json"
+
+
+@pytest.mark.skipif(
+    "AGGREGATOR_PRESS" not in os.environ, reason="AGGREGATOR_PRESS names no folder of real press releases"
+)
+def test_the_floor_on_real_wires() -> None:
+    """Files <wire>.jsonl.gz with a release a line: url, title, text. What a wire adds is removed, and nothing else."""
+    for file in sorted(Path(os.environ["AGGREGATOR_PRESS"]).glob("*.jsonl.gz")):
+        with gzip.open(file, "rt", encoding="utf-8") as releases:
+            for line in itertools.islice(releases, 300):
+                row = json.loads(line)
+                entry = Entry("g", row["url"], title=Text(row["title"], False), content=Text(row["text"], False))
+                article = clean(entry, Site(row["url"]))
+                assert not re.search(r"The post .{5,200} appeared first on \w+\.?$", article.content_text), row["url"]
+                assert len(article.content_text) >= 0.4 * len(" ".join(row["text"].split())), row["url"]
+                check_laws(article)

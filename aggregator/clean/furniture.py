@@ -146,14 +146,20 @@ def _rule(block: Block, position: str, around: Surroundings) -> Rule | None:
 def tail(text: str, around: Surroundings) -> tuple[int, str] | None:
     """Where furniture begins at the end of a block's text, after the end of a sentence, and its rule."""
     known, _ = _for_hosts(around.hosts, "bottom")
+    starts = [sentence.end() for sentence in _SENTENCE.finditer(text, max(0, len(text) - _LONGEST))]
+    if around.title and (at := text.rfind(around.title)) > 0 and (named := _NAMES_THE_POST.search(text[:at])):
+        starts.append(named.start())  # "By Jo Roe The post <title> appeared first on …" has no full stop
     for rule in known:
         if rule.tail:
-            for sentence in _SENTENCE.finditer(text, max(0, len(text) - _LONGEST)):
-                if rule.pattern.match(text[sentence.end() :]):
-                    return sentence.end(), rule.id
+            for start in starts:
+                if rule.pattern.match(text[start:]):
+                    return start, rule.id
     return None
 
 
+_NAMES_THE_POST = re.compile(
+    r"(?:The (?:post|article|story|entry)|L[’']article|La entrada|Der Beitrag|O post|Het bericht|Il post) $"
+)
 _SENTENCE = re.compile(r"[.!?…][\"”’»)\]]*\s+(?=\S)")
 _LEARNED = Rule("learned", None, True, "any", re.compile(""))
 
