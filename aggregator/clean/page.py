@@ -34,7 +34,7 @@ _EASY: dict[str, Piece] = {
 }
 _HEADINGS = frozenset("h1 h2 h3 h4 h5 h6 dt summary caption".split())
 _MEDIA = frozenset("picture video audio math hr".split())
-_PHRASING_ONLY = "p h1 h2 h3 h4 h5 h6 a pre span em strong b i summary caption".split()
+_PHRASING_ONLY = frozenset("p h1 h2 h3 h4 h5 h6 a pre span em strong b i summary caption".split())
 _LINKS = ("http", "https", "mailto", "tel")
 _HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all)\s*(?:!|;|$)", re.I)
 _NO_PLAYER = re.compile(r"your browser (?:does|can|is|may)", re.I)
@@ -57,11 +57,10 @@ _Element = tuple[str, str, int, str | None]
 class Run:
     """Pieces that stand in one line of the page, in the making of a Block."""
 
-    __slots__ = ("addresses", "heading", "hint", "linked", "media", "pieces", "protected", "text")
+    __slots__ = ("addresses", "heading", "hint", "linked", "media", "pieces", "protected")
 
     def __init__(self, protected: bool, heading: bool, hint: str | None) -> None:
         self.pieces: list[int] = []
-        self.text: list[str] = []
         self.addresses: list[str] = []
         self.media: list[int] = []
         self.linked = 0  # characters in links
@@ -69,18 +68,19 @@ class Run:
         self.heading = heading
         self.hint = hint
 
-    def block(self) -> Block:
-        """What the rules look at."""
-        text = " ".join(plain("".join(self.text)).split())
-        linked = bool(text) and self.linked >= sum(map(len, self.text)) - 4
+    def block(self, out: list[Piece | None]) -> Block:
+        """What the rules look at; `out` are the page's pieces."""
+        text = "".join([piece[1] for index in self.pieces if (piece := out[index]) is not None])
+        linked = self.linked > 0 and self.linked >= len(text) - 4
+        text = " ".join(plain(text).split())
         return Block(text, bool(self.media), self.protected, linked, self.heading, self.hint, tuple(self.addresses))
 
 
 class LazyBlocks:
     """The blocks of runs, each made when it is looked at."""
 
-    def __init__(self, runs: list[Run]) -> None:
-        self._runs = runs
+    def __init__(self, page: Page) -> None:
+        self._runs, self._out = page.runs, page.out
         self._made: dict[int, Block] = {}
 
     def __len__(self) -> int:
@@ -88,7 +88,7 @@ class LazyBlocks:
 
     def __getitem__(self, index: int) -> Block:
         if index not in self._made:
-            self._made[index] = self._runs[index].block()
+            self._made[index] = self._runs[index].block(self._out)
         return self._made[index]
 
 
@@ -106,7 +106,6 @@ class Page:
         self.pictures: list[tuple[int, str]] = []  # images that may lead: index of the piece, address
         self.targets = set(_ID.findall(html)) & set(_FRAGMENT.findall(html)) if "#" in html else set()
         self._open: list[_Element] = []
-        self._counts: dict[str, int] = {}  # elements open, by the name they had
         self._protecting = 0
         self._headings = 0
         self._inside = dict.fromkeys(TAGS, 0)  # elements open, by the name they get
@@ -146,14 +145,10 @@ class Page:
         if tag in BLOCKS:
             self._close()
         self._open.append((tag, tag, len(self.out), self._hint))
-        self._counts[tag] = self._counts.get(tag, 0) + 1
-        self._inside[tag] += 1
         self.out.append(_EASY[tag])
 
     def _easy_end(self, tag: str) -> None:
         hint = self._open.pop()[3]
-        self._counts[tag] -= 1
-        self._inside[tag] -= 1
         if tag in BLOCKS:
             self._close()
         self.out.append(_EASY["/" + tag])
@@ -211,15 +206,15 @@ class Page:
     # What stands in the page.
 
     def _text(self, text: str) -> None:
-        if self._noscript:
+        if self._noscript or (self._players and _NO_PLAYER.search(text)):
             return
-        if self._players and _NO_PLAYER.search(text):
-            return
-        if not text.isspace():
-            self._lazy = None
         run = self.current
+        if not run.pieces and text.isspace():
+            self.out.append(("", text))
+            return
+        if self._lazy is not None and not text.isspace():
+            self._lazy = None
         run.pieces.append(len(self.out))
-        run.text.append(text)
         if self._inside["a"]:
             run.linked += len(text)
         self.out.append(("", text))
@@ -238,7 +233,7 @@ class Page:
         self._shown.add(embed.url)
         if self._inside["math"] or self._noscript:
             return
-        alone = not any(self._inside[name] for name in _PHRASING_ONLY)
+        alone = not any(name in _PHRASING_ONLY for _, name, _, _ in self._open)
         if alone:
             self._start("p", {})
         linked = self._inside["a"] > 0
@@ -334,7 +329,7 @@ class Page:
         )
 
     def _end(self, tag: str) -> None:
-        if not self._counts.get(tag):
+        if not any(element[0] == tag for element in reversed(self._open)):
             return
         while self._pop() != tag:
             pass
@@ -342,7 +337,6 @@ class Page:
     def _push(self, source: str, name: str) -> _Element:
         element = (source, name, len(self.out), self._hint)
         self._open.append(element)
-        self._counts[source] = self._counts.get(source, 0) + 1
         if source in ("noscript", "math"):
             self._special += 1
             self._noscript += source == "noscript"
@@ -361,7 +355,6 @@ class Page:
     def _pop(self) -> str:
         element = self._open.pop()
         source, name, first, hint = element
-        self._counts[source] -= 1
         if source in ("noscript", "math"):
             self._special -= 1
             self._noscript -= source == "noscript"
@@ -420,7 +413,7 @@ class Page:
             if (run.pieces or run.media)[0] < first:
                 break
             runs.insert(0, run)
-        text = " ".join(filter(None, (run.block().text for run in runs)))
+        text = " ".join(filter(None, (run.block(self.out).text for run in runs)))
         if len(text) > _SHORT_FORM or any(run.media for run in runs):
             return
         del self.runs[len(self.runs) - len(runs) :]

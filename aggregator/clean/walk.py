@@ -56,7 +56,7 @@ def _once(html: str, base: str, around: Surroundings) -> tuple[Cleaned, bool]:
     """One pass, and whether another would change nothing."""
     page = Page(base, tokens.serialised(html))
     page.run()
-    blocks = LazyBlocks(page.runs)
+    blocks = LazyBlocks(page)
     found = furniture.candidates(blocks, around)
     # What was known by a class name, which is gone afterwards, or was too much to go, is to be looked at again.
     settled = not any(blocks[index].hint for index in found) and len(found) < furniture.DEEPEST
