@@ -25,7 +25,7 @@ from typing import Self, TypeVar
 from aggregator import schedule
 from aggregator.clean import fulltext
 from aggregator.config import Config, is_own
-from aggregator.digest import Digest, Job
+from aggregator.digest import Digest, Job, wishes
 from aggregator.engine import Engine, Workers
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import Client, Guard
@@ -60,6 +60,7 @@ class Poll:
     copies: int = 0
     error: str | None = None
     unreachable: bool = False
+    seconds: float = 0.0  # of the fetch
     articles: tuple[int, ...] = ()  # the new ones
 
     @property
@@ -101,7 +102,7 @@ class Aggregator:
             await self._write(self._sync)
             await self._write(self.site.sweep)
             await self._stack.enter_async_context(self.engine)
-            self.client = await self._stack.enter_async_context(_client(self.config))
+            self.client = await self._stack.enter_async_context(client_for(self.config))
             self._pages = Pages(lambda: self.client, self.config.fetch.timeout.total_seconds())
             self._pinger = Pinger(lambda: self.client)
             self._stack.push_async_callback(self._pinger.close)
@@ -122,7 +123,9 @@ class Aggregator:
 
     async def reconfigure(self, config: Config) -> None:
         """Puts another configuration in force; its database must be the same. Polls under way end as they began."""
-        client = await self._stack.enter_async_context(_client(config)) if config.fetch != self.config.fetch else None
+        client = (
+            await self._stack.enter_async_context(client_for(config)) if config.fetch != self.config.fetch else None
+        )
         self.config = config
         self.client = client or self.client
         self.dirty = True
@@ -223,6 +226,11 @@ class Aggregator:
             pages += step
         return pages
 
+    @property
+    def polling(self) -> tuple[int, int]:
+        """(feeds being polled, polls that wait for their commit)"""
+        return len(self._busy), self._outcomes.qsize()
+
     async def read(self, question: Callable[[Read], T]) -> T:
         """An answer from the database, through the writer's connection."""
         return await self._write(lambda: question(Read(self.store.connection)))
@@ -312,7 +320,14 @@ class Aggregator:
                 polls = await self._write(self._commit, [(outcome, unreachable) for outcome, _, unreachable in batch])
             except sqlite3.Error as error:
                 # Nothing of the batch is stored, its validators neither: all of it is fetched again when this is over.
-                self.faults.append(f"can't write {self.config.database}: {error}; trying again in {_AFTER_FAULT:g} s")
+                hint = (
+                    ""
+                    if isinstance(error, sqlite3.OperationalError)
+                    else " (`aggregator healthcheck --deep` says more)"
+                )
+                self.faults.append(
+                    f"can't write {self.config.database}: {error}{hint}; trying again in {_AFTER_FAULT:g} s"
+                )
                 await asyncio.sleep(_AFTER_FAULT)
                 polls = [Poll(o.due.title, o.due.url, o.status, error=f"not stored: {error}") for o, _, _ in batch]
             for (_, future, _), poll in zip(batch, polls, strict=True):
@@ -364,6 +379,7 @@ class Aggregator:
             changed=counts["changed"],
             copies=Read(self.store.connection).copies_among(articles),
             error=outcome.error,
+            seconds=outcome.seconds,
             articles=tuple(articles),
         )
 
@@ -383,7 +399,8 @@ class Aggregator:
         return await asyncio.get_running_loop().run_in_executor(self._writer, lambda: function(*args))
 
 
-def _client(config: Config) -> Client:
+def client_for(config: Config) -> Client:
+    """The HTTP client that a configuration asks for."""
     fetch = config.fetch
     agent, guard = user_agent(fetch.contact), Guard(fetch.allow_private)
     return Client(agent, guard, fetch.concurrency, fetch.per_host, fetch.proxy)
@@ -396,7 +413,4 @@ def user_agent(contact: str | None) -> str:
 
 def _mark(response: Response, subscription: Subscription) -> bytes:
     """Of a body and all that decides what becomes of it: the same mark needs no second look."""
-    wishes = repr(
-        (subscription.remove, subscription.learn, subscription.full_text, subscription.include, subscription.exclude)
-    )
-    return hashlib.blake2b(wishes.encode() + b"\x1f" + response.body, digest_size=16).digest()
+    return hashlib.blake2b(repr(wishes(subscription)).encode() + b"\x1f" + response.body, digest_size=16).digest()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from aggregator import clean, dedupe, parse
 from aggregator.clean import fulltext
 from aggregator.errors import ParseError
-from aggregator.filters import passes
+from aggregator.filters import Filter, Subject
 from aggregator.model import Article, Entry, Feed, Response, Subscription
 
 
@@ -61,6 +61,7 @@ def digest(job: Job) -> Digest | ParseError:
     failed = set()
     cleaned: list[Item] = []
     flaws = list(feed.flaws)
+    sieve, since = Filter(job.subscription.include, job.subscription.exclude), job.subscription.since
     for number, entry in enumerate(feed.entries):
         mark = entry_hash(entry, job.subscription)
         if mark in job.known:
@@ -80,14 +81,16 @@ def digest(job: Job) -> Digest | ParseError:
             failed.add(entry.guid)
             continue
         cleaned.append(Item(entry, article, mark))
-    wishes = job.subscription
-    learned = _relearned(cleaned, job, site)
-    items = [
-        i for i in learned if passes(f"{i.article.title}\n{i.article.content_text}", wishes.include, wishes.exclude)
-    ]
+    items, filtered = [], 0
+    for item in _relearned(cleaned, job, site):
+        published = item.article.published or item.article.updated
+        if (since and published and published < since) or not sieve.decide(subject_of(item.article)).passes:
+            filtered += 1
+        else:
+            items.append(item)
     bare = dataclasses.replace(feed, entries=())
     sources = {mark: seen for mark, seen in found.sources.items() if seen.guid not in failed}
-    return Digest(bare, tuple(items), found.guids, len(learned) - len(items), tuple(flaws), sources)
+    return Digest(bare, tuple(items), found.guids, filtered, (*flaws, *sieve.flaws), sources)
 
 
 def digest_entry(entry: Entry, site: clean.Site) -> Article:
@@ -97,6 +100,11 @@ def digest_entry(entry: Entry, site: clean.Site) -> Article:
     for block in article.faint:
         text = text.replace(block, "\n", 1)
     return dataclasses.replace(article, fingerprint=dedupe.hashes(text))
+
+
+def subject_of(article: Article) -> Subject:
+    """What filters look at."""
+    return Subject(article.title, article.content_text, article.author or "", article.categories, article.url)
 
 
 def site_of(feed: Feed, subscription: Subscription, learned: clean.Decision | None = None) -> clean.Site:
@@ -126,10 +134,15 @@ def entry_hash(entry: Entry, subscription: Subscription) -> bytes:
     return hashlib.blake2b(repr(made_of).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def wishes(subscription: Subscription) -> tuple[object, ...]:
+    """All that the operator can say about what becomes of a feed's entries."""
+    text = (subscription.remove, subscription.learn, subscription.full_text)
+    return (*text, subscription.include, subscription.exclude, subscription.since)
+
+
 def _rules(subscription: Subscription) -> tuple[object, ...]:
     """All besides the entry that decides what becomes of it: what is known under other rules is not known."""
-    wishes = (subscription.remove, subscription.learn, subscription.full_text)
-    return (clean.VERSION, *wishes, subscription.include, subscription.exclude)
+    return (clean.VERSION, *wishes(subscription))
 
 
 def _with_hint(message: str, response: Response) -> str:

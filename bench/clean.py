@@ -9,6 +9,7 @@ the rivals are judged by the classes that a sanitiser is for.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 import sys
@@ -50,19 +51,13 @@ def ours(html: str) -> str:
 
 def rivals() -> dict[str, Cleaner]:
     found: dict[str, Cleaner] = {"aggregator": ours, "nh3": nh3.clean}
-    try:
+    with contextlib.suppress(ImportError):
         found["bleach"] = importlib.import_module("bleach").clean
-    except ImportError:
-        pass
-    try:
+    with contextlib.suppress(ImportError):
         found["lxml_html_clean"] = importlib.import_module("lxml_html_clean").clean_html
-    except ImportError:
-        pass
-    try:
+    with contextlib.suppress(ImportError, AttributeError):
         sanitize = importlib.import_module("feedparser.sanitizer")._sanitize_html
         found["feedparser"] = lambda html: str(sanitize(html, "utf-8", "text/html"))
-    except (ImportError, AttributeError):
-        pass
     return found
 
 
@@ -93,7 +88,7 @@ def score(cleaner: Cleaner) -> dict[str, tuple[int, int]]:
                 for key, value in wanted
                 if key in ("has", "lacks")
             )
-        except Exception:
+        except Exception:  # noqa: BLE001 - a rival that raises has not cleaned it
             right = False
         counts[path.parent.name][0] += right
         counts[path.parent.name][1] += 1
