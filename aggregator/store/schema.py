@@ -184,7 +184,7 @@ END;
 CREATE INDEX _entries_waiting ON _entries(story_id) WHERE archived = 0;
 CREATE INDEX _archive_story ON _archive(story_id);
 CREATE INDEX feeds_next_poll_at ON feeds(next_poll_at) WHERE state = 'active';
-CREATE INDEX articles_story_id ON articles(story_id);
+CREATE INDEX articles_story_id ON articles(story_id, feed_id);
 CREATE INDEX articles_url ON articles(url);
 CREATE INDEX articles_published_at ON articles(published_at);
 CREATE INDEX articles_feed_first_seen ON articles(feed_id, first_seen_at, published_at);
