@@ -35,7 +35,7 @@ async def measure(folder: Path, feeds: int) -> None:
             start = time.perf_counter()
             feedsfile.add(file, [NewFeed(f"http://127.0.0.1:1/new{number}")])
             written = time.perf_counter()
-            while len(daemon.config.feeds) != feeds + number + 1:
+            while len(daemon.config.feeds) != feeds + number + 1:  # noqa: ASYNC110 - seen from outside, as a person would
                 await asyncio.sleep(0.005)
             took.append((written - start, time.perf_counter() - written))
         following.cancel()
@@ -44,7 +44,9 @@ async def measure(folder: Path, feeds: int) -> None:
         read = time.perf_counter() - start
     writing, waiting = (sorted(times)[2] for times in zip(*took, strict=True))
     print(f"{feeds} feeds: written by `add` in {writing:.2f} s, in force {waiting:.2f} s later (median of 5), ")
-    print(f"of which reading the file is {read:.2f} s ({100 * read / waiting:.0f} %), and waiting for two equal looks up to 0.50 s")
+    print(
+        f"of which reading the file is {read:.2f} s ({100 * read / waiting:.0f} %), and waiting for two equal looks up to 0.50 s"
+    )
 
 
 if __name__ == "__main__":

@@ -41,7 +41,11 @@ def record(folder: Path) -> str:
         first, *others = sample.publishers
         rows = "".join(f'<outline type="rss" text="" xmlUrl="{other.feed_url}"/>' for other in others)
         (home / "subs.opml").write_text(_OPML.format(rows), encoding="utf-8")
-        environ = {"AGGREGATOR_FETCH__ALLOW_PRIVATE": "[127.0.0.1]", "AGGREGATOR_FETCH__PER_HOST": "8", "COLUMNS": "120"}
+        environ = {
+            "AGGREGATOR_FETCH__ALLOW_PRIVATE": "[127.0.0.1]",
+            "AGGREGATOR_FETCH__PER_HOST": "8",
+            "COLUMNS": "120",
+        }
         os.environ.update(environ)
         shown = [_HEAD]
         for words in (
@@ -58,7 +62,9 @@ def record(folder: Path) -> str:
             shown.append(f"```console\n$ aggregator {words}\n{_settled(result.text)}\n```\n")
             if result.code:
                 sys.exit(f"`aggregator {words}` ended with {result.code}: {result.text}")
-        shown.append(f"What `feeds.yaml` looks like now, its comments in place:\n\n```yaml\n{_tail(home / 'feeds.yaml')}\n```\n")
+        shown.append(
+            f"What `feeds.yaml` looks like now, its comments in place:\n\n```yaml\n{_tail(home / 'feeds.yaml')}\n```\n"
+        )
         shown.append(f"And the daemon:\n\n```console\n{_run(home)}\n```\n")
     return "\n".join(shown)
 
@@ -76,9 +82,7 @@ def _tail(file: Path) -> str:
 
 
 def _run(home: Path) -> str:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "aggregator", "run"], cwd=home, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-m", "aggregator", "run"], cwd=home, stderr=subprocess.PIPE, text=True)
     for _ in range(100):
         time.sleep(0.2)
         try:
