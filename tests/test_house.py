@@ -29,9 +29,9 @@ SAME_FLOOR = {("config", "clean")}  # config checks the CSS selectors of `remove
 
 DOORS = {
     "feedparser": {"parse"},
-    "httpx": {"fetch"},
-    "aiohttp": {"fetch"},
-    "httpx_aiohttp": {"fetch"},
+    "httpcore": {"fetch"},
+    "aiodns": {"fetch"},
+    "idna": {"fetch"},
     "bs4": {"clean"},
     "soupsieve": {"clean"},
     "nh3": {"clean"},
