@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self, TypeVar
+from urllib.parse import urlsplit
 
 from aggregator import schedule
 from aggregator.config import Config
@@ -29,7 +30,9 @@ from aggregator.engine import Engine, Workers
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import Client, Guard
 from aggregator.model import Request, Response, Subscription
-from aggregator.schedule import Signals
+from aggregator.schedule import Signals, Wishes
+from aggregator.schedule.moves import Move, is_lasting
+from aggregator.schedule.network import Network
 from aggregator.site import Site
 from aggregator.store import Due, Outcome, Read, Store, open_writer
 from aggregator.stories import Editor
@@ -37,6 +40,7 @@ from aggregator.stories import Editor
 T = TypeVar("T")
 
 BATCH = 50  # polls in one transaction
+_CLOCK_SLACK = timedelta(seconds=5)  # a clock that is set back by less needs no second thought
 _AFTER_FAULT = 10.0  # seconds a poll that could not be committed waits before it is due again
 
 
@@ -52,6 +56,7 @@ class Poll:
     copies: int = 0
     error: str | None = None
     unreachable: bool = False
+    excused: bool = False  # failed, but through no fault of the feed: the network is down, its host asked for a rest
     articles: tuple[int, ...] = ()  # the new ones
 
     @property
@@ -75,7 +80,10 @@ class Aggregator:
         self.site = Site(config.output.directory)
         self.dirty = True  # whether something may have to be published
         self.faults: list[str] = []  # what the writer could not do, since last asked
+        self.network = Network()
         self._busy: set[int] = set()
+        self._resting: dict[str, datetime] = {}  # hosts that said 429, and until when
+        self._latest = datetime.min.replace(tzinfo=UTC)  # the latest time the clock has shown
         self._dice = random.Random()  # noqa: S311 - jitter is no secret
 
     async def __aenter__(self) -> Self:
@@ -115,8 +123,11 @@ class Aggregator:
 
     async def due(self, force: bool = False, only: Collection[str] | None = None) -> list[Due]:
         """The feeds to poll now and not being polled already; `force`: all active ones; `only`: configured URLs."""
-        now = None if force else self.clock()
-        found = await self._write(self.store.feeds.due, now, only)
+        now = self.clock()
+        if now + _CLOCK_SLACK < self._latest:
+            await self._write(self._rewind, now)
+        self._latest = now
+        found = await self._write(self.store.feeds.due, None if force else now, only)
         return [due for due in found if due.feed not in self._busy]
 
     def claim(self, dues: Collection[Due]) -> None:
@@ -145,16 +156,23 @@ class Aggregator:
             for next_done in asyncio.as_completed(tasks):
                 outcome, unreachable = await next_done
                 if unreachable and not reached.is_set():
+                    self.network.unreached(outcome.due.feed, outcome.due.failures, outcome.at)
                     held.append((outcome.due, outcome))
                     continue
-                reached.set()
-                for _, waiting in held:
-                    await commit(waiting, True)
-                held.clear()
+                if not outcome.excused:
+                    reached.set()
+                    self.network.answered()
+                    for _, waiting in held:
+                        await commit(waiting, True)
+                    held.clear()
                 await commit(outcome, unreachable)
-            down = len(held) > 1
-            for due, outcome in held:
-                await commit(self._excused(due, outcome) if down else outcome, True)
+            if self.network.down and held:
+                await self._forgive()
+                held = [(due, self._excused(due, outcome)) for due, outcome in held]
+            else:
+                self.network.blamed.update(self.network.silent)
+            for _, outcome in held:
+                await commit(outcome, True)
             polls = await asyncio.gather(*results)
             # Which article leads is settled only when all have come: an origin may be polled after its copy.
             copies = await self.read(lambda read: [read.copies_among(poll.articles) for poll in polls])
@@ -178,44 +196,95 @@ class Aggregator:
         subscription = self._of(due)
         fetch = self.config.fetch
         request = Request(
-            due.url, due.etag, due.last_modified, subscription.headers, fetch.timeout.total_seconds(), fetch.max_body
-        )
+            due.url, due.etag, due.last_modified, subscription.headers, fetch.timeout.total_seconds(), fetch.max_body,
+            due.validators_url,
+        )  # fmt: skip
         async with self.client.slot(due.url):
+            if (until := self._resting.get(_host(due.url))) is not None and until > self.clock():
+                return self._rested(due, until), False
             response = await self.client.get(request)
             now = self.clock()
             if isinstance(response, FetchError):
                 return self._failed(due, response, now), response.unreachable
+            etag, last_modified = _validators(due, response)
+            move = due.move.then(due.url, response.redirects)
             outcome = Outcome(
                 due=due,
                 at=now,
                 next_poll=now,
                 status=response.status,
-                etag=response.header("etag"),
-                last_modified=response.header("last-modified"),
+                etag=etag,
+                last_modified=last_modified,
+                validators_url=response.url,
                 bytes=len(response.body),
                 seconds=response.seconds,
+                move=Move() if move.held else move,
+                url=move.to if move.held else None,
             )
-            signals = Signals(fresh_for=schedule.fresh_for(response, now), ttl=due.ttl)
+            signals = Signals(fresh_for=schedule.fresh_for(response, now), ttl=due.ttl, wishes=due.wishes)
             mark = _mark(response, subscription)
             if response.status == 304 or mark == due.body_hash:
-                return self._scheduled(outcome, signals), False
+                return self._scheduled(outcome, await self._learned(signals, outcome)), False
             known = await self._write(self.store.feeds.known_hashes, due.feed)
             digest = await self.engine.run(Job(response, subscription, known))
         if isinstance(digest, ParseError):
             failed = self._failed(due, FetchError(str(digest), response.status), now)
             return dataclasses.replace(failed, bytes=len(response.body), seconds=response.seconds), False
         outcome = dataclasses.replace(
-            outcome, feed=digest.feed, items=digest.items, guids=digest.guids, flaws=digest.flaws, body_hash=mark
-        )
-        return self._scheduled(outcome, dataclasses.replace(signals, ttl=digest.feed.ttl)), False
+            outcome, feed=digest.feed, items=digest.items, guids=digest.guids, flaws=digest.flaws, body_hash=mark,
+            wishes=schedule.wishes(response.body),
+        )  # fmt: skip
+        signals = dataclasses.replace(signals, ttl=digest.feed.ttl, wishes=outcome.wishes or Wishes())
+        return self._scheduled(outcome, await self._learned(signals, outcome)), False
 
     def _failed(self, due: Due, error: FetchError, now: datetime) -> Outcome:
-        outcome = Outcome(due, now, now, error.status, str(error), gone=error.status == 410)
         wait = None if error.retry_after is None else timedelta(seconds=error.retry_after)
-        return self._scheduled(outcome, Signals(failures=due.failures + 1, retry_after=wait))
+        if error.status == 429 and wait is not None:
+            self._resting[_host(due.url)] = now + wait
+        # An address that a redirect led us to is left again when it fails; the operator's own is never given up.
+        strayed = due.url != due.configured_url and not _is_passing(error.status)
+        outcome = Outcome(
+            due=due,
+            at=now,
+            next_poll=now,
+            status=error.status,
+            error=f"{error}; next time {due.configured_url} is asked again" if strayed else str(error),
+            gone=error.status == 410 and not strayed and is_lasting(error.redirects),
+            url=due.configured_url if strayed else None,
+        )
+        return self._scheduled(outcome, Signals(due.failures + 1, wait, wishes=due.wishes))
 
     def _excused(self, due: Due, outcome: Outcome) -> Outcome:
-        return self._scheduled(dataclasses.replace(outcome, excused=True), Signals(network_down=True))
+        down = Signals(network_down=True, outage=self.network.since(outcome.at))
+        return self._scheduled(dataclasses.replace(outcome, excused=True, url=None), down)
+
+    def _rested(self, due: Due, until: datetime) -> Outcome:
+        """Not asked at all: the host has said 429 to another feed's poll, and that was meant for all of them."""
+        now = self.clock()
+        spread = self._of(due).interval * self._of(due).jitter * self._dice.random()
+        words = (
+            f"not asked: {_host(due.url)} has said 429 (too many requests) and wants rest until {until:%H:%M:%S} UTC"
+        )
+        return Outcome(due, now, until + spread, None, words, excused=True, move=due.move)
+
+    async def _forgive(self) -> None:
+        """Takes failures back that were put on feeds before it was clear that nobody can be reached."""
+        if self.network.blamed:
+            soon = self.clock() + schedule.NETWORK_RETRY
+            await self._write(self._forgive_now, tuple(self.network.blamed), soon)
+            self.network.blamed.clear()
+
+    def _forgive_now(self, feeds: tuple[int, ...], soon: datetime) -> None:
+        with self.store.transaction():
+            self.store.feeds.forgive(feeds, soon)
+
+    async def _learned(self, signals: Signals, outcome: Outcome) -> Signals:
+        """With the feed's own rhythm, where `adaptive` asks for it."""
+        if not self._of(outcome.due).adaptive:
+            return signals
+        dates = await self._write(self.store.feeds.dates, outcome.due.feed)
+        dates += [item.article.published for item in outcome.items if item.article.published is not None]
+        return dataclasses.replace(signals, rhythm=schedule.rhythm(dates, outcome.at))
 
     def _scheduled(self, outcome: Outcome, signals: Signals) -> Outcome:
         subscription = self._of(outcome.due)
@@ -283,6 +352,7 @@ class Aggregator:
             changed=counts["changed"],
             copies=Read(self.store.connection).copies_among(articles),
             error=outcome.error,
+            excused=outcome.excused,
             articles=tuple(articles),
         )
 
@@ -290,12 +360,17 @@ class Aggregator:
         self._subscriptions: dict[str, Subscription] = {s.url: s for s in self.config.feeds}
         with self.store.transaction():
             self.store.feeds.sync(self.config.feeds, self.clock())
+        self._rewind(self.clock())
         rows = Read(self.store.connection).feeds()
         self._by_id = {
             row["id"]: self._subscriptions[row["configured_url"]]
             for row in rows
             if row["configured_url"] in self._subscriptions
         }
+
+    def _rewind(self, now: datetime) -> None:
+        with self.store.transaction():
+            self.store.feeds.rewind({url: s.interval for url, s in self._subscriptions.items()}, now)
 
     async def _write(self, function: Callable[..., T], *args: object) -> T:
         """Runs something in the writer's thread, where alone the database is touched."""
@@ -311,6 +386,29 @@ def _client(config: Config) -> Client:
 def user_agent(contact: str | None) -> str:
     """What we call ourselves to servers."""
     return f"aggregator/{importlib.metadata.version('aggregator')}" + (f" (+{contact})" if contact else "")
+
+
+def _validators(due: Due, response: Response) -> tuple[str | None, str | None]:
+    """ETag and Last-Modified of the document we now have, as they came.
+
+    A 304 may freshen those of the document it speaks of (RFC 9111 §4.3.4); with another ETag it speaks of one that never
+    came, and keeping that ETag would mean never to see the document.
+    """
+    etag, modified = response.header("etag") or None, response.header("last-modified") or None
+    if response.status != 304:
+        return etag, modified
+    if etag is not None and etag.removeprefix("W/") != (due.etag or "").removeprefix("W/"):
+        return due.etag, due.last_modified
+    return etag or due.etag, modified or due.last_modified
+
+
+def _is_passing(status: int | None) -> bool:
+    """Whether a failure says nothing about the address: the server is busy or broken."""
+    return status is not None and (status == 429 or status >= 500)
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2].lower()
 
 
 def _mark(response: Response, subscription: Subscription) -> bytes:

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -18,6 +19,7 @@ from aggregator import config as configuration
 from aggregator.app import Aggregator, Poll
 from aggregator.config import Config
 from aggregator.errors import ConfigError
+from aggregator.schedule import spread
 from aggregator.server import Server, application, bind
 from aggregator.store import Due
 from aggregator.terminal import printable
@@ -88,7 +90,8 @@ class Daemon:
         try:
             await self._reload()
             dues = await self.aggregator.due()
-            self._start(dues)
+            # Many feeds of one host are not asked for in one second, as they would be after a start or a long night.
+            self._start(spread(((urlsplit(due.url).netloc, due) for due in dues), self.config.fetch.per_host))
             if self.aggregator.dirty:
                 changed = await self.aggregator.publish()
                 if changed:
@@ -116,16 +119,15 @@ class Daemon:
         except Exception:
             log.exception("a group of %d polls failed", len(dues))
             return
-        unreachable = [poll for poll in polls if poll.unreachable]
-        if len(polls) > 1 and len(unreachable) == len(polls):
-            if not self._down:
-                self._down = True
-                log.warning(
-                    "none of %d feeds could be reached (%s: %s): is this machine on-line? Trying again every 2 minutes. "
-                    "`aggregator demo` shows everything without internet",
-                    len(polls), printable(polls[0].feed), printable(polls[0].error or ""),
-                )  # fmt: skip
-        elif self._down:
+        if self.aggregator.network.down and not self._down:
+            self._down = True
+            silent = next((poll for poll in polls if poll.unreachable), polls[0])
+            log.warning(
+                "no feed can be reached (%s: %s): is this machine on-line? Trying again soon; no feed is blamed. "
+                "`aggregator demo` shows everything without internet",
+                printable(silent.feed), printable(silent.error or ""),
+            )  # fmt: skip
+        elif self._down and not self.aggregator.network.down:
             self._down = False
             log.info("the network is back")
         self.passed(polls)
@@ -133,7 +135,7 @@ class Daemon:
     def _heard(self, poll: Poll) -> None:
         name = printable(poll.feed)
         if poll.error is not None:
-            log.log(logging.INFO if self._down else logging.WARNING, "%s: %s", name, printable(poll.error))
+            log.log(logging.DEBUG if poll.excused else logging.WARNING, "%s: %s", name, printable(poll.error))
         elif poll.new or poll.changed:
             log.info("%s: %d new, %d changed, %d copies", name, poll.new, poll.changed, poll.copies)
         else:

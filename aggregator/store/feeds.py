@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aggregator import clean
 from aggregator.digest import Item
 from aggregator.model import Feed, Subscription
+from aggregator.schedule import Wishes
+from aggregator.schedule.moves import Move
 from aggregator.store.hashes import host_of
-from aggregator.store.times import to_text
+from aggregator.store.times import from_text, to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,9 @@ class Due:
     last_modified: str | None
     body_hash: bytes | None
     ttl: timedelta | None
+    validators_url: str | None = None
+    wishes: Wishes = field(default_factory=Wishes)
+    move: Move = field(default_factory=Move)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,10 @@ class Outcome:
     seconds: float = 0.0
     gone: bool = False
     excused: bool = field(default=False)  # failed because the network is down: not the feed's fault
+    validators_url: str | None = None  # where the validators came from
+    wishes: Wishes | None = None  # of a new document
+    move: Move = field(default_factory=Move)  # where permanent redirects lead
+    url: str | None = None  # where to poll from now on, if not where it was
 
 
 class Feeds:
@@ -87,11 +96,15 @@ class Feeds:
                 self.connection.execute("UPDATE feeds SET state = 'disabled' WHERE id = ?", (row["id"],))
 
     def due(self, now: datetime | None, configured: Collection[str] | None = None) -> list[Due]:
-        """Active feeds whose time has come, the longest waiting first; all active ones when `now` is None."""
+        """Active feeds whose time has come, the longest waiting first; all active ones when `now` is None.
+
+        One that is gone is asked again only where a person names it.
+        """
         rows = self.connection.execute(
-            "SELECT feeds.*, body_hash, ttl_seconds FROM feeds LEFT JOIN _feed_state ON feed_id = id "
-            "WHERE state = 'active' AND next_poll_at <= ? ORDER BY next_poll_at, id",
-            (to_text(now) if now else "9999",),
+            "SELECT feeds.*, body_hash, ttl_seconds, validators_url, wishes, moving_to, moving_seen FROM feeds "
+            "LEFT JOIN _feed_state ON _feed_state.feed_id = id LEFT JOIN _polling ON _polling.feed_id = id "
+            "WHERE (state = 'active' OR (state = 'gone' AND ?)) AND next_poll_at <= ? ORDER BY next_poll_at, id",
+            (now is None and configured is not None, to_text(now) if now else "9999"),
         )
         return [
             Due(
@@ -104,6 +117,9 @@ class Feeds:
                 last_modified=row["last_modified"],
                 body_hash=row["body_hash"],
                 ttl=timedelta(seconds=row["ttl_seconds"]) if row["ttl_seconds"] else None,
+                validators_url=row["validators_url"],
+                wishes=Wishes.from_text(row["wishes"]),
+                move=Move(row["moving_to"], row["moving_seen"] or 0),
             )
             for row in rows
             if configured is None or row["configured_url"] in configured
@@ -127,19 +143,16 @@ class Feeds:
         failures = 0 if outcome.error is None else outcome.due.failures + (0 if outcome.excused else 1)
         self.connection.execute(
             "UPDATE feeds SET last_fetched_at = ?, next_poll_at = ?, failures = ?, last_error = ?, "
-            "state = iif(? AND state = 'active', 'gone', state), last_changed_at = iif(?, ?, last_changed_at) WHERE id = ?",
-            (at, to_text(outcome.next_poll), failures, outcome.error, outcome.gone, new + changed > 0, at, feed),
-        )
+            "state = CASE WHEN ? AND state = 'active' THEN 'gone' WHEN ? AND state = 'gone' THEN 'active' ELSE state END, "
+            "last_changed_at = iif(?, ?, last_changed_at) WHERE id = ?",
+            (at, to_text(outcome.next_poll), failures, outcome.error, outcome.gone, outcome.error is None,
+             new + changed > 0, at, feed),
+        )  # fmt: skip
         if outcome.error is None:
-            # A 304 may bring fresher validators (RFC 9110 §15.4.5); what it does not bring stays.
             self.connection.execute(
-                "UPDATE feeds SET etag = ?, last_modified = ? WHERE id = ?",
-                (
-                    (outcome.etag, outcome.last_modified, feed)
-                    if outcome.status != 304
-                    else (outcome.etag or outcome.due.etag, outcome.last_modified or outcome.due.last_modified, feed)
-                ),
+                "UPDATE feeds SET etag = ?, last_modified = ? WHERE id = ?", (outcome.etag, outcome.last_modified, feed)
             )
+        self._remember(outcome)
         if outcome.feed is not None:
             self.connection.execute(
                 "UPDATE feeds SET home_page_url = ?, title = iif(?, ?, title) WHERE id = ?",
@@ -163,6 +176,47 @@ class Feeds:
             (feed, at, outcome.status, outcome.bytes, round(outcome.seconds * 1000), new, changed, outcome.error),
         )
         return str(self.connection.execute("SELECT title FROM feeds WHERE id = ?", (feed,)).fetchone()[0])
+
+    def _remember(self, outcome: Outcome) -> None:
+        feed, fine = outcome.due.feed, outcome.error is None
+        wishes = outcome.due.wishes if outcome.wishes is None else outcome.wishes
+        self.connection.execute(
+            "INSERT OR REPLACE INTO _polling (feed_id, validators_url, wishes, moving_to, moving_seen) VALUES (?, ?, ?, ?, ?)",
+            (feed, outcome.validators_url if fine else outcome.due.validators_url, wishes.to_text(), outcome.move.to,
+             outcome.move.seen),
+        )  # fmt: skip
+        if outcome.url is not None:
+            # Two feeds that end at one address stay two: it is not polled twice for that.
+            self.connection.execute(
+                "UPDATE feeds SET url = ?1 WHERE id = ?2 AND (configured_url = ?1 OR NOT EXISTS "
+                "(SELECT 1 FROM feeds AS other WHERE other.id <> ?2 AND other.state = 'active' AND other.url = ?1))",
+                (outcome.url, feed),
+            )
+
+    def dates(self, feed: int, most: int = 40) -> list[datetime]:
+        """When the feed's newest articles were published."""
+        rows = self.connection.execute(
+            "SELECT published_at FROM articles WHERE feed_id = ? ORDER BY first_seen_at DESC LIMIT ?", (feed, most)
+        )
+        return [from_text(row["published_at"]) for row in rows]
+
+    def forgive(self, feeds: Collection[int], next_poll: datetime) -> None:
+        """Takes the last failure of these feeds back: it was not theirs."""
+        for feed in feeds:
+            self.connection.execute(
+                "UPDATE feeds SET failures = max(failures - 1, 0), next_poll_at = min(next_poll_at, ?) WHERE id = ?",
+                (to_text(next_poll), feed),
+            )
+
+    def rewind(self, intervals: Mapping[str, timedelta], now: datetime) -> None:
+        """After the clock jumped back: no feed waits longer than its own interval (by configured URL)."""
+        rows = self.connection.execute(
+            "SELECT id, configured_url, next_poll_at FROM feeds WHERE last_fetched_at > ?", (to_text(now),)
+        ).fetchall()
+        for row in rows:
+            latest = to_text(now + intervals.get(row["configured_url"], timedelta(hours=1)))
+            if row["next_poll_at"] > latest:
+                self.connection.execute("UPDATE feeds SET next_poll_at = ? WHERE id = ?", (latest, row["id"]))
 
     def _head(self, feed: Feed, due: Due) -> tuple[str | None, bool, str | None]:
         home = clean.links.resolve(feed.url, feed.home_page_url)

@@ -91,6 +91,24 @@ CREATE TABLE _feed_state (         -- what a poll needs to know of the one befor
     ttl_seconds INTEGER,
     flaws TEXT
 ) STRICT;
+CREATE TABLE _polling (            -- what the schedule needs to know of the polls before
+    feed_id INTEGER PRIMARY KEY REFERENCES feeds(id) ON DELETE CASCADE,
+    validators_url TEXT,           -- where etag and last_modified came from: after a redirect not the feed's url
+    wishes TEXT,                   -- JSON: skipHours, skipDays, sy:
+    moving_to TEXT,                -- where a permanent redirect leads that has not held yet
+    moving_seen INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE _websub (             -- subscriptions at hubs
+    feed_id INTEGER PRIMARY KEY REFERENCES feeds(id) ON DELETE CASCADE,
+    hub TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    token TEXT NOT NULL UNIQUE,    -- the unguessable part of the callback's address
+    secret TEXT NOT NULL,
+    asked_at TEXT NOT NULL,        -- when the hub was last asked
+    lease_until TEXT,              -- NULL until the hub has verified the subscription
+    pushed_at TEXT,                -- when it last sent something genuine
+    denied TEXT                    -- why the hub refused
+) STRICT;
 CREATE TABLE _sources (            -- entries as their documents had them, so that cleaning can be redone
     article_id INTEGER PRIMARY KEY REFERENCES articles(id) ON DELETE CASCADE,
     hash BLOB NOT NULL,
