@@ -29,6 +29,7 @@ SAME_FLOOR = {("config", "clean")}  # config checks the CSS selectors of `remove
 
 DOORS = {
     "feedparser": {"parse"},
+    "httpx": {"fetch"},
     "httpcore": {"fetch"},
     "aiodns": {"fetch"},
     "idna": {"fetch"},

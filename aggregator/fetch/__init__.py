@@ -1,4 +1,4 @@
-"""Request -> Response | FetchError: one polite, bounded GET. Failures are values. The only door of httpcore.
+"""Request -> Response | FetchError: one polite, bounded GET. Failures are values. The only door of httpx.
 
 address    what goes on the request line, byte for byte
 guard      which numbers may be connected

@@ -1,33 +1,25 @@
-"""The HTTP client: conditional GET with a total deadline, a size cap, bounded redirects and guarded addresses.
-
-httpcore is used bare: it sends the request line and the header fields byte for byte as they are given, never retries
-what was sent, and lets us open the connection. There is no pool: a connection lives for one request. Most servers close
-a kept one long before the next poll, a request that dies on it would have to be sent twice, and the cost of a pool grows
-with what is in it (docs/polling.md has the figures).
-"""
+"""The HTTP client: conditional GET with a total deadline, a size cap, bounded redirects and guarded addresses."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-import httpcore
+import httpx
 
 from aggregator import schedule
 from aggregator.errors import FetchError
 from aggregator.fetch.address import Address, join, parse
 from aggregator.fetch.connect import Dialer, Names
-from aggregator.fetch.cookies import Cookies
 from aggregator.fetch.decode import Decoder
 from aggregator.fetch.explain import explain
 from aggregator.fetch.guard import Guard
+from aggregator.fetch.transport import Transport
 from aggregator.model import Request, Response
 
 ACCEPT = (
@@ -51,7 +43,7 @@ class Client:
         self._guard = guard
         self._proxy = parse(proxy) if proxy else None
         free = (self._proxy.host, self._proxy.port) if self._proxy else None
-        self._dialer = Dialer(self.names, guard, free)
+        self._transport = Transport(Dialer(self.names, guard, free), self._proxy)
         self._slots = asyncio.Semaphore(concurrency)
         self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_host))
 
@@ -99,20 +91,6 @@ class Client:
         failure.redirects = tuple(poll.redirects)
         return failure.with_traceback(None)
 
-    @functools.cached_property
-    def _tls(self) -> ssl.SSLContext:
-        """Reading the certificates of this machine costs 20 ms and more: once, and only where https is spoken."""
-        return ssl.create_default_context()
-
-    def _connection(self, url: httpcore.URL) -> httpcore.AsyncHTTPConnection | httpcore.AsyncHTTPProxy:
-        tls = self._tls if url.scheme == b"https" else None
-        if self._proxy is None:
-            return httpcore.AsyncHTTPConnection(url.origin, tls, network_backend=self._dialer)
-        login = [(b"Proxy-Authorization", self._proxy.login.encode())] if self._proxy.login else None
-        proxy = httpcore.URL(scheme=self._proxy.scheme, host=self._proxy.host, port=self._proxy.port, target="/")
-        own = self._tls if self._proxy.scheme == "https" else None
-        return httpcore.AsyncHTTPProxy(proxy, None, login, tls, own, network_backend=self._dialer)
-
 
 class _Poll:
     """One request with all its hops."""
@@ -123,14 +101,14 @@ class _Poll:
         self.answered = False  # whether the header of an answer has come
         self._client = client
         self._form = form
+        self._cookies = httpx.Cookies()  # for this poll only: some sites set one and redirect to see it again
+        self._sent: set[tuple[str, str | None]] = set()
         self._start = asyncio.get_running_loop().time()
 
     async def run(self) -> Response:
         first = address = parse(self.request.url)
         validated = parse(self.request.validators_url) if self.request.validators_url else first
         trusted = True
-        cookies = Cookies()
-        seen: set[tuple[str, str | None]] = set()
         while True:
             fields = self._client_fields(address)
             if trusted and first.trusts(address):
@@ -143,49 +121,41 @@ class _Poll:
             conditional = str(address) == str(validated) and self._form is None and self._has_validators()
             if conditional:
                 fields = _over(fields, *self._conditions())
-            cookie = cookies.field(address)
-            if (str(address), cookie) in seen:
-                raise FetchError("redirects in a circle")
-            seen.add((str(address), cookie))
-            async with self._send(address, _over(fields, ("Cookie", cookie))) as answer:
-                self.answered = True
-                headers = answer.headers
-                cookies.take(address, headers)
-                location = next((value for name, value in headers if name.lower() == b"location"), None)
-                if answer.status not in _REDIRECTS or location is None or self._form is not None:
-                    if answer.status == 304 and not conditional:
+            async with self._send(address, fields) as answer:
+                status, location = answer.status_code, _location(answer)
+                if status not in _REDIRECTS or location is None or self._form is not None:
+                    if status == 304 and not conditional:
                         raise FetchError("HTTP 304: says that nothing has changed, but was not asked that", 304)
                     return await self._read(answer, address)
             if len(self.redirects) == MAX_REDIRECTS:
-                raise FetchError(f"more than {MAX_REDIRECTS} redirects", answer.status)
+                raise FetchError(f"more than {MAX_REDIRECTS} redirects", status)
             address = join(address, location)
-            self.redirects.append((answer.status, str(address)))
+            self.redirects.append((status, str(address)))
 
     @contextlib.asynccontextmanager
-    async def _send(self, address: Address, fields: dict[str, str]) -> AsyncIterator[httpcore.Response]:
-        proxied = self._client._proxy is not None
-        if proxied:
+    async def _send(self, address: Address, fields: dict[str, str]) -> AsyncIterator[httpx.Response]:
+        if self._client._proxy is not None:
             self._refuse_visibly_private(address)
-        url = httpcore.URL(
-            scheme=address.scheme,
-            # In CONNECT's authority an IPv6 literal needs its brackets (RFC 9110 §9.3.6).
-            host=f"[{address.host}]" if proxied and ":" in address.host else address.host,
-            port=None if address.is_default_port else address.port,
-            target=address.target,
-        )
-        outgoing = httpcore.Request(
+        outgoing = httpx.Request(
             "GET" if self._form is None else "POST",
-            url,
+            str(address),
             headers=[(name.encode("ascii"), _bytes(value)) for name, value in fields.items()],
             content=self._form,
-            extensions={"sni_hostname": address.host.rstrip(".")},
+            extensions={"target": address.target.encode("ascii")},
         )
-        async with self._client._connection(url) as connection:
-            response = await connection.handle_async_request(outgoing)
-            try:
-                yield response
-            finally:
-                await response.aclose()
+        self._cookies.set_cookie_header(outgoing)
+        sent = (str(address), outgoing.headers.get("cookie"))
+        if sent in self._sent:
+            raise FetchError("redirects in a circle")
+        self._sent.add(sent)
+        response = await self._client._transport.handle_async_request(outgoing)
+        response.request = outgoing
+        try:
+            self.answered = True
+            self._cookies.extract_cookies(response)
+            yield response
+        finally:
+            await response.aclose()
 
     def _refuse_visibly_private(self, address: Address) -> None:
         """Behind a proxy names are the proxy's to resolve; what is private to the eye is still refused here."""
@@ -212,9 +182,9 @@ class _Poll:
             ("If-Modified-Since", self.request.last_modified or None),
         ]
 
-    async def _read(self, answer: httpcore.Response, address: Address) -> Response:
-        status = answer.status
-        headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in answer.headers)
+    async def _read(self, answer: httpx.Response, address: Address) -> Response:
+        status = answer.status_code
+        headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in answer.headers.raw)
         response = Response(str(address), status, headers, b"", tuple(self.redirects))
         good = 200 <= status < 300 if self._form is not None else status in (*_DOCUMENTS, 304)
         if not good:
@@ -225,7 +195,7 @@ class _Poll:
         body = b""
         if status not in (204, 304):
             decoder = Decoder(response.values("content-encoding"), self.request.max_body)
-            async for chunk in answer.aiter_stream():
+            async for chunk in answer.aiter_raw():
                 decoder.feed(chunk)
             body = decoder.body()
         seconds = asyncio.get_running_loop().time() - self._start
@@ -250,10 +220,14 @@ def _bytes(value: str) -> bytes:
         return value.encode("utf-8")  # written by a person, in feeds.yaml
 
 
-def _status(answer: httpcore.Response) -> str:
+def _location(answer: httpx.Response) -> bytes | None:
+    return next((value for name, value in answer.headers.raw if name.lower() == b"location"), None)
+
+
+def _status(answer: httpx.Response) -> str:
     reason = answer.extensions.get("reason_phrase", b"").decode("latin-1").strip()
-    said = f"HTTP {answer.status} {reason}".strip()[:100]
-    match answer.status:
+    said = f"HTTP {answer.status_code} {reason}".strip()[:100]
+    match answer.status_code:
         case 204:
             return f"{said}: there is no document in it"
         case 206:

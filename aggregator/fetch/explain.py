@@ -6,6 +6,7 @@ import os
 import ssl
 
 import httpcore
+import httpx
 
 from aggregator.errors import FetchError
 
@@ -39,6 +40,8 @@ def _words(error: BaseException, answered: bool) -> str:
             return f"TLS failed: {(cause.reason or 'no handshake').lower().replace('_', ' ')}"
     message = str(error)
     match error:
+        case httpx.InvalidURL():
+            return "the address is not valid"
         case httpcore.ProxyError():
             return f"the proxy refused: {message[:100]}"
         case httpcore.ConnectTimeout():
