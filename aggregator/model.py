@@ -86,6 +86,7 @@ class Source:
     title: str | None = None
     url: str | None = None  # the feed
     home_page_url: str | None = None
+    guid: str | None = None  # the feed's own id (atom:id)
 
 
 @dataclass(frozen=True, slots=True)

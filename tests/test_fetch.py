@@ -499,7 +499,8 @@ def test_hosts(url: str, shown: str) -> None:
 @pytest.mark.parametrize(
     "url",
     ["", "feed", "ftp://example.org/", "http://", "http:///x", "http://[::1", "http://[zz]/", "http://a:b/", "http://a:70000/",
-     "http://256.0.0.1/", "http://a b/", "http://a..b/", "http://\u00ad/", "http://%00/", "javascript:alert(1)", "http://a/" + "x" * 70000],
+     "http://256.0.0.1/", "http://a b/", "http://a..b/", "http://\u00ad/", "http://%00/", "javascript:alert(1)",
+     "http://a/" + "x" * 70000],
 )  # fmt: skip
 def test_what_is_no_address_is_said_so(url: str) -> None:
     failure = bad(get(url))

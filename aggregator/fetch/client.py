@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlencode
 
 import httpx
 
@@ -72,9 +73,13 @@ class Client:
         """One GET, redirects followed. Never raises for what a server or a network does."""
         return await self._bounded(_Poll(self, request))
 
-    async def post(self, url: str, form: bytes) -> Response | FetchError:
-        """One POST of a form, redirects not followed; any status but 2xx is a FetchError."""
-        return await self._bounded(_Poll(self, Request(url, max_body=2**16), form))
+    async def post(self, url: str, form: Sequence[tuple[str, str]]) -> int | FetchError:
+        """One POST of a form, guarded like everything else; gives the status of a 2xx answer. Redirects are not followed.
+
+        Never raises for what a server or a network does.
+        """
+        answer = await self._bounded(_Poll(self, Request(url), urlencode(form).encode()))
+        return answer if isinstance(answer, FetchError) else answer.status
 
     async def _bounded(self, poll: _Poll) -> Response | FetchError:
         try:
@@ -193,7 +198,7 @@ class _Poll:
         if status == 226 and (response.header("im") or "feed").strip().lower() != "feed":
             raise FetchError("HTTP 226: the server sent a difference of a kind that was not asked for", status)
         body = b""
-        if status not in (204, 304):
+        if status != 304 and self._form is None:
             decoder = Decoder(response.values("content-encoding"), self.request.max_body)
             async for chunk in answer.aiter_raw():
                 decoder.feed(chunk)

@@ -190,7 +190,7 @@ def _source(source: Any, url: str) -> Source | None:
     links = {str(a.get("rel")): a.get("href") for a in dict.get(source, "links", [])}
     # RSS <source url> is the feed; Atom has the feed as rel=self and the site as rel=alternate.
     feed = links.get("self") or _get(source, "url") or _get(source, "href")
-    found = Source(_get(source, "title"), _join(url, feed), _join(url, links.get("alternate")))
+    found = Source(_get(source, "title"), _join(url, feed), _join(url, links.get("alternate")), _get(source, "id"))
     return found if any(getattr(found, name) for name in Source.__slots__) else None
 
 

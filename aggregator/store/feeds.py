@@ -71,6 +71,7 @@ class Feeds:
         """Makes the feeds table follow feeds.yaml: new feeds are due at once, missing ones are disabled, none is lost."""
         known = {row["configured_url"]: row for row in self.connection.execute("SELECT * FROM feeds")}
         wanted = {subscription.url: subscription for subscription in subscriptions}
+        late = self.connection.execute("SELECT 1 FROM stories LIMIT 1").fetchone() is not None
         for url, subscription in wanted.items():
             state = "active" if subscription.enabled else "disabled"
             row = known.get(url)
@@ -79,6 +80,8 @@ class Feeds:
                     "INSERT INTO feeds (url, configured_url, title, role, state, next_poll_at) VALUES (?, ?, ?, ?, ?, ?)",
                     (url, url, subscription.title or host_of(url) or url, subscription.role, state, to_text(now)),
                 )
+                if late:
+                    self.connection.execute("INSERT INTO _late SELECT id FROM feeds WHERE configured_url = ?", (url,))
                 continue
             if row["state"] == "gone" and state == "active":
                 state = "gone"
