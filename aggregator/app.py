@@ -38,6 +38,7 @@ from aggregator.schedule.network import Network
 from aggregator.site import Site
 from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer
 from aggregator.stories import Editor
+from aggregator.websub import Subscriber, discover
 
 T = TypeVar("T")
 
@@ -87,6 +88,9 @@ class Aggregator:
         self.changed = asyncio.Event()  # set by each commit that brought something, for whoever publishes
         self.faults: list[str] = []  # what the writer could not do, since last asked
         self.network = Network()
+        self.websub = Subscriber(
+            lambda: self.store, lambda: self.client, self._public_url, self._pushed, lambda work: self._write(work)
+        )
         self._busy: set[int] = set()
         self._resting: dict[str, datetime] = {}  # hosts that said 429, and until when
         self._latest = datetime.min.replace(tzinfo=UTC)  # the latest time the clock has shown
@@ -109,6 +113,7 @@ class Aggregator:
             self.client = await self._stack.enter_async_context(_client(self.config))
             self._pinger = Pinger(lambda: self.client)
             self._stack.push_async_callback(self._pinger.close)
+            self._stack.push_async_callback(self.websub.close)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -271,7 +276,12 @@ class Aggregator:
                 move=Move() if move.held else move,
                 url=move.to if move.held else None,
             )
-            signals = Signals(fresh_for=schedule.fresh_for(response, now), ttl=due.ttl, wishes=due.wishes)
+            signals = Signals(
+                fresh_for=schedule.fresh_for(response, now),
+                ttl=due.ttl,
+                wishes=due.wishes,
+                pushed=due.pushed_until is not None and due.pushed_until > now,
+            )
             if is_own(response.url, self.config.output, self.config.server) or own.claims(
                 response.body, self.config.site
             ):
@@ -286,10 +296,38 @@ class Aggregator:
             return dataclasses.replace(failed, bytes=len(response.body), seconds=response.seconds), False
         outcome = dataclasses.replace(
             outcome, feed=digest.feed, items=digest.items, guids=digest.guids, flaws=digest.flaws, body_hash=mark,
-            wishes=schedule.wishes(response.body),
+            wishes=schedule.wishes(response.body), hub=discover(response) if self._public_url() else None,
         )  # fmt: skip
         signals = dataclasses.replace(signals, ttl=digest.feed.ttl, wishes=outcome.wishes or Wishes())
         return self._scheduled(outcome, await self._learned(signals, outcome)), False
+
+    async def _pushed(self, feed: int, response: Response) -> None:
+        """Takes what a hub has pushed for a feed: a document with its newest entries, or all."""
+        due = await self._write(self.store.feeds.one, feed)
+        if due is None or len(response.body) > self.config.fetch.max_body:
+            return
+        now = self.clock()
+        known = await self._write(self.store.feeds.known_hashes, due.feed)
+        response = dataclasses.replace(response, url=due.url)
+        digest = await self.engine.run(Job(response, self._of(due), known))
+        if isinstance(digest, ParseError):
+            self.faults.append(f"a push for {due.title} can't be read: {digest}")
+            return
+        # Neither validators nor what a feed asks for: these are the document's at its own address.
+        outcome = Outcome(
+            due=due, at=now, next_poll=now, status=None, feed=digest.feed, items=digest.items, guids=digest.guids,
+            flaws=digest.flaws, body_hash=due.body_hash, etag=due.etag, last_modified=due.last_modified,
+            validators_url=due.validators_url, bytes=len(response.body), move=due.move, by_push=True,
+        )  # fmt: skip
+        outcome = self._scheduled(outcome, Signals(ttl=due.ttl, wishes=due.wishes, pushed=True))
+        future: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
+        await self._outcomes.put((outcome, future, False))
+        await future
+
+    def _public_url(self) -> str | None:
+        """Where hubs reach us; None where they can't."""
+        server = self.config.server
+        return server.public_url.rstrip("/") + "/" if server.public_url and server.listen else None
 
     def _failed(self, due: Due, error: FetchError, now: datetime) -> Outcome:
         wait = None if error.retry_after is None else timedelta(seconds=error.retry_after)
@@ -343,7 +381,7 @@ class Aggregator:
     def _scheduled(self, outcome: Outcome, signals: Signals) -> Outcome:
         subscription = self._of(outcome.due)
         after = schedule.next_poll(subscription, signals, outcome.at, self._dice.random())
-        return dataclasses.replace(outcome, next_poll=after)
+        return dataclasses.replace(outcome, next_poll=after, not_before=schedule.not_before(signals, outcome.at))
 
     def _of(self, due: Due) -> Subscription:
         """What feeds.yaml says of a feed; it may have been taken out while the poll was under way."""
@@ -402,6 +440,8 @@ class Aggregator:
         if outcome.feed is not None:
             self.store.entries.hold(feed, articles, max(_BACKLOG, self.config.output.items // 5))
         title = self.store.feeds.record(outcome, counts["new"], counts["changed"])
+        if outcome.hub is not None:
+            self.websub.found(feed, outcome.hub, now)
         return Poll(
             feed=title,
             url=outcome.due.url,

@@ -59,7 +59,9 @@ class Daemon:
                 stack.callback(sock.close)
             self.aggregator = await stack.enter_async_context(Aggregator(self.config))
             if sock is not None:
-                app = application(self.aggregator.site, self.config.server.auth, lambda: self._ticked)
+                app = application(
+                    self.aggregator.site, self.config.server.auth, lambda: self._ticked, self.aggregator.websub
+                )
                 server = Server(app)
                 serving = asyncio.create_task(server.serve([sock]))
                 stack.push_async_callback(_end, server, serving)
@@ -94,6 +96,7 @@ class Daemon:
             dues = await self.aggregator.due()
             # Many feeds of one host are not asked for in one second, as they would be after a start or a long night.
             self._start(spread(((urlsplit(due.url).netloc, due) for due in dues), self.config.fetch.per_host))
+            self.aggregator.websub.tick(datetime.now(UTC))
             removed = await self.aggregator.upkeep()
             if removed.stories:
                 log.info("pruned %d stories older than retention.keep", removed.stories)

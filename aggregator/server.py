@@ -5,6 +5,7 @@ It knows the published documents and nothing else; the writer is out of its reac
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import contextlib
@@ -12,15 +13,15 @@ import gzip
 import hmac
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Literal, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -40,6 +41,7 @@ ALIASES = {
     "rss": "feed.rss",
     "opml.xml": "feeds.opml",
 }
+_PUSH_SIZE, _PUSH_SECONDS = 10 * 2**20, 30.0  # largest push of a hub, and how long it may take
 _OTHERS = ("healthz", "readyz")  # paths that have routes of their own, for GET and HEAD
 # The articles were made safe when they were stored; a second lock costs nothing.
 _SAFE = {
@@ -49,8 +51,19 @@ _SAFE = {
 }
 
 
-def application(site: Site, auth: str | None, ready: Callable[[], bool]) -> Starlette:
-    """The ASGI application. `auth` is user:password or None; `ready` says whether the program can do its job."""
+class Callback(Protocol):
+    """Where hubs bring news to (WebSub): outside the password, since hubs have none; the token is one."""
+
+    async def verify(self, token: str, query: Mapping[str, str], now: datetime) -> str | None: ...
+
+    async def push(self, token: str, headers: Mapping[str, str], body: bytes) -> int: ...
+
+
+def application(site: Site, auth: str | None, ready: Callable[[], bool], callback: Callback | None = None) -> Starlette:
+    """The ASGI application. `auth` is user:password or None; `ready` says whether the program can do its job.
+
+    `callback` takes what WebSub hubs say.
+    """
 
     async def alive(request: Request) -> Response:
         return PlainTextResponse("ok\n", headers=_SAFE)
@@ -60,9 +73,28 @@ def application(site: Site, auth: str | None, ready: Callable[[], bool]) -> Star
             return _unauthorized()
         return PlainTextResponse(*(("ready\n", 200) if ready() else ("not ready\n", 503)), headers=_SAFE)
 
+    async def websub(request: Request) -> Response:
+        token = request.path_params["token"]
+        if callback is None:
+            return PlainTextResponse("404: not a subscriber\n", 404, _SAFE)
+        if request.method != "POST":
+            challenge = await callback.verify(token, request.query_params, datetime.now(UTC))
+            return PlainTextResponse(challenge or "", 404 if challenge is None else 200, _SAFE)
+        body = b""
+        try:
+            async with asyncio.timeout(_PUSH_SECONDS):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > _PUSH_SIZE:
+                        return PlainTextResponse("413: too large\n", 413, _SAFE)
+        except (TimeoutError, ClientDisconnect):
+            return PlainTextResponse("408: too slow\n", 408, _SAFE)
+        return Response(status_code=await callback.push(token, request.headers, body), headers=_SAFE)
+
     routes = [
         Route("/healthz", alive),
         Route("/readyz", readiness),
+        Route("/websub/{token}", websub, methods=["GET", "POST"]),
         Route("/{path:path}", Documents(site, auth)),
     ]
     app = Starlette(routes=routes)

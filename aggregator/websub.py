@@ -113,7 +113,9 @@ class Subscriber:
         if hub.wanted:
             until = now + _lease(query.get("hub.lease_seconds"))
             await self._change(lambda: self._store().hubs.verified(hub.feed, until))
-            log.info("the hub %s pushes %s until %s", printable(hub.hub), printable(hub.topic), f"{until:%Y-%m-%d %H:%M}")
+            log.info(
+                "the hub %s pushes %s until %s", printable(hub.hub), printable(hub.topic), f"{until:%Y-%m-%d %H:%M}"
+            )
         else:
             await self._change(lambda: self._store().hubs.drop(hub.feed))
         return challenge

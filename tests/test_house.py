@@ -19,7 +19,7 @@ FLOORS = [
     {"parse", "clean", "dedupe", "schedule", "config", "publish"},
     {"digest", "fetch"},
     {"engine", "store", "ping"},
-    {"stories", "site"},
+    {"stories", "site", "websub"},
     {"app", "server", "demo"},
     {"daemon"},
     {"cli"},

@@ -113,6 +113,26 @@ def test_a_clock_that_jumps_back_silences_nobody(site: Awkward, days: Days, jump
     assert len(site.asked) in (3, 4), "two before, and within half an hour one more"
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (says(FEED), "2026-11-23 12:20:00Z"),
+        (says(FEED, "200 OK", "Cache-Control: max-age=3600"), "2026-11-23 13:00:00Z"),
+        (says(b"", "503 Busy", "Retry-After: 60"), "2026-11-24 12:00:00Z"),
+    ],
+    ids=["at once", "but the server's wish counts", "and so does the back-off"],
+)
+def test_an_interval_that_is_made_shorter_counts(
+    site: Awkward, days: Days, tmp_path: Path, answer: bytes, expected: str
+) -> None:
+    site.plays["/feed"] = answer
+    days.config = config_for(tmp_path, f"{{url: {site.url()}, interval: 12h, jitter: 0}}")
+    days.poll()
+    days.config = config_for(tmp_path, f"{{url: {site.url()}, interval: 20m, jitter: 0}}")
+    days.poll(force=False)
+    assert days.one("next_poll_at") == expected
+
+
 def test_polls_of_one_feed_never_overlap(site: Awkward, days: Days) -> None:
     def slow(ask: Any, connection: Any) -> None:
         time.sleep(0.3)

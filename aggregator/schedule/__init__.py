@@ -84,6 +84,13 @@ def next_poll(subscription: Subscription, signals: Signals, now: datetime, dice:
     return moment if welcome == moment else min(welcome + _SPREAD * dice, latest)
 
 
+def not_before(signals: Signals, now: datetime) -> datetime | None:
+    """The next poll if the interval were none: only what server and feed ask for. None after a failure."""
+    if signals.failures or signals.network_down:
+        return None
+    return next_poll(Subscription("", interval=timedelta(0), jitter=0.0), signals, now, 0.0)
+
+
 def spread(hosts: Iterable[tuple[str, T]], most: int) -> list[T]:
     """Of (host, thing) pairs, in order, the first `most` things of each host; the rest waits for the next tick."""
     counts: Counter[str] = Counter()

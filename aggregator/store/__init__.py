@@ -16,6 +16,7 @@ from aggregator.store.database import copy, is_ours, open_reader, open_writer
 from aggregator.store.examples import Example
 from aggregator.store.feeds import Due, Outcome
 from aggregator.store.health import Check, checks
+from aggregator.store.hubs import Hub
 from aggregator.store.index import StoreIndex, probe
 from aggregator.store.metadata import metadata
 from aggregator.store.query import to_match
@@ -29,6 +30,7 @@ __all__ = [
     "Due",
     "Example",
     "Expired",
+    "Hub",
     "Outcome",
     "Read",
     "Retention",

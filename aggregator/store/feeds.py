@@ -14,6 +14,7 @@ from aggregator.model import Feed, Subscription
 from aggregator.schedule import Wishes
 from aggregator.schedule.moves import Move
 from aggregator.store.hashes import host_of
+from aggregator.store.hubs import Hubs
 from aggregator.store.times import from_text, to_text
 
 
@@ -33,6 +34,7 @@ class Due:
     validators_url: str | None = None
     wishes: Wishes = field(default_factory=Wishes)
     move: Move = field(default_factory=Move)
+    pushed_until: datetime | None = None  # a hub tells of its news until then
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,35 @@ class Outcome:
     wishes: Wishes | None = None  # of a new document
     move: Move = field(default_factory=Move)  # where permanent redirects lead
     url: str | None = None  # where to poll from now on, if not where it was
+    hub: tuple[str, str] | None = None  # the hub a document names, and its topic there
+    not_before: datetime | None = None  # what server and feed ask for, whatever the interval
+    by_push: bool = False  # a hub brought the document: no poll
+
+
+_DUE = (
+    "SELECT feeds.*, body_hash, ttl_seconds, validators_url, wishes, moving_to, moving_seen, "
+    "iif(pushed_at IS NULL, NULL, lease_until) AS pushed_until FROM feeds "
+    "LEFT JOIN _feed_state ON _feed_state.feed_id = id LEFT JOIN _polling ON _polling.feed_id = id "
+    "LEFT JOIN _websub ON _websub.feed_id = id"
+)
+
+
+def _due(row: sqlite3.Row) -> Due:
+    return Due(
+        feed=row["id"],
+        url=row["url"],
+        configured_url=row["configured_url"],
+        title=row["title"],
+        failures=row["failures"],
+        etag=row["etag"],
+        last_modified=row["last_modified"],
+        body_hash=row["body_hash"],
+        ttl=timedelta(seconds=row["ttl_seconds"]) if row["ttl_seconds"] else None,
+        validators_url=row["validators_url"],
+        wishes=Wishes.from_text(row["wishes"]),
+        move=Move(row["moving_to"], row["moving_seen"] or 0),
+        pushed_until=from_text(row["pushed_until"]) if row["pushed_until"] else None,
+    )
 
 
 class Feeds:
@@ -69,7 +100,12 @@ class Feeds:
 
     def sync(self, subscriptions: Sequence[Subscription], now: datetime) -> None:
         """Makes the feeds table follow feeds.yaml: new feeds are due at once, missing ones are disabled, none is lost."""
-        known = {row["configured_url"]: row for row in self.connection.execute("SELECT * FROM feeds")}
+        known = {
+            row["configured_url"]: row
+            for row in self.connection.execute(
+                "SELECT feeds.*, not_before FROM feeds LEFT JOIN _polling ON feed_id = id"
+            )
+        }
         wanted = {subscription.url: subscription for subscription in subscriptions}
         late = self.connection.execute("SELECT 1 FROM stories LIMIT 1").fetchone() is not None
         for url, subscription in wanted.items():
@@ -88,6 +124,9 @@ class Feeds:
             # A clock that was ahead when the next poll was set must not silence a feed for longer than it may wait.
             latest = now + max(subscription.interval, timedelta(hours=24)) * (1 + subscription.jitter)
             due = min(row["next_poll_at"], to_text(latest))
+            if row["not_before"] is not None:  # an interval that was made shorter counts at once
+                soon = from_text(row["last_fetched_at"]) + subscription.interval
+                due = min(due, max(row["not_before"], to_text(soon)))
             values = (subscription.title or row["title"], subscription.role, state, due)
             if values != (row["title"], row["role"], row["state"], row["next_poll_at"]):
                 self.connection.execute(
@@ -104,29 +143,15 @@ class Feeds:
         One that is gone is asked again only where a person names it.
         """
         rows = self.connection.execute(
-            "SELECT feeds.*, body_hash, ttl_seconds, validators_url, wishes, moving_to, moving_seen FROM feeds "
-            "LEFT JOIN _feed_state ON _feed_state.feed_id = id LEFT JOIN _polling ON _polling.feed_id = id "
-            "WHERE (state = 'active' OR (state = 'gone' AND ?)) AND next_poll_at <= ? ORDER BY next_poll_at, id",
+            f"{_DUE} WHERE (state = 'active' OR (state = 'gone' AND ?)) AND next_poll_at <= ? ORDER BY next_poll_at, id",
             (now is None and configured is not None, to_text(now) if now else "9999"),
         )
-        return [
-            Due(
-                feed=row["id"],
-                url=row["url"],
-                configured_url=row["configured_url"],
-                title=row["title"],
-                failures=row["failures"],
-                etag=row["etag"],
-                last_modified=row["last_modified"],
-                body_hash=row["body_hash"],
-                ttl=timedelta(seconds=row["ttl_seconds"]) if row["ttl_seconds"] else None,
-                validators_url=row["validators_url"],
-                wishes=Wishes.from_text(row["wishes"]),
-                move=Move(row["moving_to"], row["moving_seen"] or 0),
-            )
-            for row in rows
-            if configured is None or row["configured_url"] in configured
-        ]
+        return [_due(row) for row in rows if configured is None or row["configured_url"] in configured]
+
+    def one(self, feed: int) -> Due | None:
+        """An active feed, due or not."""
+        row = self.connection.execute(f"{_DUE} WHERE id = ? AND state = 'active'", (feed,)).fetchone()
+        return None if row is None else _due(row)
 
     def known_hashes(self, feed: int, most: int = 5000) -> frozenset[bytes]:
         """Hashes of the feed's newest entries as stored."""
@@ -155,7 +180,7 @@ class Feeds:
             self.connection.execute(
                 "UPDATE feeds SET etag = ?, last_modified = ? WHERE id = ?", (outcome.etag, outcome.last_modified, feed)
             )
-        self._remember(outcome)
+        self._remember(outcome, new + changed > 0)
         if outcome.feed is not None:
             self.connection.execute(
                 "UPDATE feeds SET home_page_url = ?, title = iif(?, ?, title) WHERE id = ?",
@@ -180,14 +205,20 @@ class Feeds:
         )
         return str(self.connection.execute("SELECT title FROM feeds WHERE id = ?", (feed,)).fetchone()[0])
 
-    def _remember(self, outcome: Outcome) -> None:
+    def _remember(self, outcome: Outcome, news: bool) -> None:
         feed, fine = outcome.due.feed, outcome.error is None
         wishes = outcome.due.wishes if outcome.wishes is None else outcome.wishes
         self.connection.execute(
-            "INSERT OR REPLACE INTO _polling (feed_id, validators_url, wishes, moving_to, moving_seen) VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO _polling (feed_id, validators_url, wishes, moving_to, moving_seen, not_before) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             (feed, outcome.validators_url if fine else outcome.due.validators_url, wishes.to_text(), outcome.move.to,
-             outcome.move.seen),
+             outcome.move.seen, to_text(outcome.not_before) if outcome.not_before else None),
         )  # fmt: skip
+        hubs = Hubs(self.connection)
+        if outcome.by_push:
+            hubs.pushed(feed, outcome.at)
+        elif outcome.due.pushed_until is not None and news:
+            hubs.pushed(feed, None)  # the hub should have brought that
         if outcome.url is not None:
             # Two feeds that end at one address stay two: it is not polled twice for that.
             self.connection.execute(

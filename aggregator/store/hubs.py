@@ -52,7 +52,9 @@ class Hubs:
 
     def asked(self, feeds: Sequence[int], now: datetime) -> None:
         """The hub is being asked."""
-        self.connection.executemany("UPDATE _websub SET asked_at = ? WHERE feed_id = ?", [(to_text(now), f) for f in feeds])
+        self.connection.executemany(
+            "UPDATE _websub SET asked_at = ? WHERE feed_id = ?", [(to_text(now), f) for f in feeds]
+        )
 
     def by_token(self, token: str) -> Hub | None:
         """The subscription a callback is for."""

@@ -110,6 +110,7 @@ CREATE TABLE _polling (            -- what the schedule needs to know of the pol
     feed_id INTEGER PRIMARY KEY REFERENCES feeds(id) ON DELETE CASCADE,
     validators_url TEXT,           -- where etag and last_modified came from: after a redirect not the feed's url
     wishes TEXT,                   -- JSON: skipHours, skipDays, sy:
+    not_before TEXT,               -- the next poll, were the interval none: for an interval that is made shorter
     moving_to TEXT,                -- where a permanent redirect leads that has not held yet
     moving_seen INTEGER NOT NULL DEFAULT 0
 ) STRICT;
@@ -282,7 +283,7 @@ DOCS: dict[str, dict[str | None, str]] = {
         "id": "Number of the poll.",
         "feed_id": "The feed.",
         "fetched_at": "When the answer was recorded.",
-        "http_status": "HTTP status; NULL where no answer came.",
+        "http_status": "HTTP status; NULL where no answer came, or a hub brought the document (WebSub).",
         "bytes": "Size of the document, decoded.",
         "duration_ms": "Milliseconds from request to complete answer.",
         "new_articles": "Articles that were new.",
