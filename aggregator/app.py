@@ -335,13 +335,19 @@ class Aggregator:
             self._resting[_host(due.url)] = now + wait
         # An address that a redirect led us to is left again when it fails; the operator's own is never given up.
         strayed = due.url != due.configured_url and not _is_passing(error.status)
+        gone = error.status == 410 and not strayed and is_lasting(error.redirects)
+        words = str(error)
+        if strayed:
+            words += f"; next time {due.configured_url} is asked again"
+        elif gone:
+            words += ": its publisher has ended this feed; it is not polled any more"
         outcome = Outcome(
             due=due,
             at=now,
             next_poll=now,
             status=error.status,
-            error=f"{error}; next time {due.configured_url} is asked again" if strayed else str(error),
-            gone=error.status == 410 and not strayed and is_lasting(error.redirects),
+            error=words,
+            gone=gone,
             url=due.configured_url if strayed else None,
         )
         return self._scheduled(outcome, Signals(due.failures + 1, wait, wishes=due.wishes))

@@ -7,10 +7,11 @@ import contextlib
 import gzip
 import re
 import socket
+import ssl
 import threading
 import time
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,12 @@ def test_validators_go_back_byte_for_byte(site: Awkward, etag: bytes) -> None:
     assert site.fields("If-None-Match") == [None, etag]
     assert site.fields("If-Modified-Since") == [None, modified]
     assert site.fields("A-IM") == [None, b"feed"]
+
+
+def test_a_304_has_no_body_whatever_it_says(site: Awkward) -> None:
+    site.plays["/feed"] = says(b"<html>unchanged</html>", "304 Not Modified", "Content-Length: 22")
+    answer = good(get(Request(site.url(), '"x"')))
+    assert (answer.status, answer.body) == (304, b"")
 
 
 def test_validators_go_to_the_address_they_came_from(site: Awkward) -> None:
@@ -570,6 +577,64 @@ def test_two_hundred_dead_names_stall_nobody(site: Awkward) -> None:
             return alive
 
     assert all(isinstance(answer, Response) for answer in asyncio.run(work()))
+
+
+def test_a_hosts_many_feeds_ask_for_its_name_once(site: Awkward) -> None:
+    asked = []
+
+    async def lookup(host: str) -> list[str]:
+        asked.append(host)
+        await asyncio.sleep(0.05)
+        return ["127.0.0.1"]
+
+    async def work() -> None:
+        async with Client(AGENT, Guard(("127.0.0.1",))) as client:
+            client.names.lookup = lookup
+
+            async def poll(number: int) -> None:
+                url = site.url(f"/{number}", host="many.example")
+                async with client.slot(url):
+                    await client.get(Request(url))
+
+            await asyncio.gather(*map(poll, range(20)))
+
+    asyncio.run(work())
+    assert asked == ["many.example"]
+    assert len(site.asked) == 20
+
+
+# --- TLS ------------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def tls_site() -> Iterator[str]:
+    """A server with a certificate for localhost that nobody has signed but itself."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(DATA / "localhost.pem")
+
+    def serve(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
+                    secure.recv(10_000)
+                    secure.sendall(says(FEED))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        yield f"https://localhost:{listener.getsockname()[1]}/feed"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_certificates_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = Guard(("127.0.0.1", "localhost"))
+    with tls_site() as url:
+        failure = bad(get(url, guard))
+        assert str(failure) == "its certificate is not valid: self-signed certificate"
+        assert not failure.unreachable
+        monkeypatch.setenv("SSL_CERT_FILE", str(DATA / "localhost.pem"))
+        assert good(get(url, guard)).body == FEED
+        assert "its certificate is not valid: " in str(bad(get(url.replace("localhost", "127.0.0.1"), guard)))
 
 
 # --- proxies --------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ Lookup = Callable[[str], Awaitable[list[str]]]
 
 _LOOKUPS = 500  # at the same time; c-ares needs a few bytes for each, and no thread
 _PATIENCE = 5.0  # seconds for a name server, twice
+_LOOKUP = 15.0  # seconds for a name, however many servers there are to ask
 _KEEP = 60.0  # seconds an answer is used again, so that a feed is not looked up twice in one poll
 _DIAL = 10.0  # seconds for one address; a host that does not answer at all must not cost the whole deadline
 
@@ -30,10 +31,13 @@ class Names:
         self.lookup: Lookup = self._ask
         self._slots = asyncio.Semaphore(_LOOKUPS)
         self._known: dict[str, tuple[float, list[str] | FetchError]] = {}
+        self._asking: dict[str, asyncio.Task[list[str] | FetchError]] = {}
         self._resolver: aiodns.DNSResolver | None = None
 
     async def close(self) -> None:
         """Ends the look-ups under way."""
+        for task in list(self._asking.values()):
+            task.cancel()
         if self._resolver is not None:
             await self._resolver.close()
 
@@ -46,7 +50,11 @@ class Names:
             return ["127.0.0.1", "::1"]  # RFC 6761 §6.3: these never reach a name server
         until, known = self._known.get(host, (0.0, []))
         if until < time.monotonic():
-            known = await self._fresh(host)
+            # A host's many feeds ask once; one of them that gives up does not take the answer from the others.
+            if host not in self._asking:
+                self._asking[host] = asyncio.create_task(self._fresh(host))
+                self._asking[host].add_done_callback(lambda _: self._asking.pop(host))
+            known = await asyncio.shield(self._asking[host])
         if isinstance(known, FetchError):
             raise known.with_traceback(None)
         return known
@@ -55,7 +63,10 @@ class Names:
         async with self._slots:
             found: list[str] | FetchError
             try:
-                found = await self.lookup(host)
+                async with asyncio.timeout(_LOOKUP):
+                    found = await self.lookup(host)
+            except TimeoutError:
+                found = FetchError(f"can't find the host {host}: the name servers do not answer", unreachable=True)
             except aiodns.error.DNSError as error:
                 found = FetchError(f"can't find the host {host}: {_words(error)}", unreachable=True)
             if not found:
