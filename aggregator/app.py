@@ -290,14 +290,19 @@ class Aggregator:
             if response.status == 304 or mark == due.body_hash:
                 return self._scheduled(outcome, await self._learned(signals, outcome)), False
             known = await self._write(self.store.feeds.known_hashes, due.feed)
-            digest = await self.engine.run(Job(response, subscription, known))
+            sources = await self._write(self.store.feeds.known_sources, due.feed)
+            digest = await self.engine.run(Job(response, subscription, known, sources))
         if isinstance(digest, ParseError):
             failed = self._failed(due, FetchError(str(digest), response.status), now)
             return dataclasses.replace(failed, bytes=len(response.body), seconds=response.seconds), False
         outcome = dataclasses.replace(
             outcome, feed=digest.feed, items=digest.items, guids=digest.guids, flaws=digest.flaws, body_hash=mark,
             wishes=schedule.wishes(response.body), hub=discover(response) if self._public_url() else None,
+            sources=digest.sources,
         )  # fmt: skip
+        if not digest.feed.complete:
+            # A document that broke off is asked for again: what is missing would hide behind a 304.
+            outcome = dataclasses.replace(outcome, etag=None, last_modified=None, body_hash=None)
         signals = dataclasses.replace(signals, ttl=digest.feed.ttl, wishes=outcome.wishes or Wishes())
         return self._scheduled(outcome, await self._learned(signals, outcome)), False
 
@@ -308,8 +313,9 @@ class Aggregator:
             return
         now = self.clock()
         known = await self._write(self.store.feeds.known_hashes, due.feed)
+        sources = await self._write(self.store.feeds.known_sources, due.feed)
         response = dataclasses.replace(response, url=due.url)
-        digest = await self.engine.run(Job(response, self._of(due), known))
+        digest = await self.engine.run(Job(response, self._of(due), known, sources))
         if isinstance(digest, ParseError):
             self.faults.append(f"a push for {due.title} can't be read: {digest}")
             return
@@ -318,6 +324,7 @@ class Aggregator:
             due=due, at=now, next_poll=now, status=None, feed=digest.feed, items=digest.items, guids=digest.guids,
             flaws=digest.flaws, body_hash=due.body_hash, etag=due.etag, last_modified=due.last_modified,
             validators_url=due.validators_url, bytes=len(response.body), move=due.move, by_push=True,
+            sources={**sources, **digest.sources},
         )  # fmt: skip
         outcome = self._scheduled(outcome, Signals(ttl=due.ttl, wishes=due.wishes, pushed=True))
         future: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()

@@ -129,6 +129,7 @@ class Feed:
     ttl: timedelta | None = None
     entries: tuple[Entry, ...] = ()
     flaws: tuple[str, ...] = ()
+    complete: bool = True  # False: the document broke off, and what is missing may come with the next poll
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ DOORS = {
     "httpcore": {"fetch"},
     "aiodns": {"fetch"},
     "idna": {"fetch"},
-    "bs4": {"clean"},
+    "bs4": {"clean", "parse"},
     "soupsieve": {"clean"},
     "nh3": {"clean"},
     "selectolax": {"clean"},

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from aggregator import clean
 from aggregator.digest import Item
 from aggregator.model import Feed, Subscription
+from aggregator.parse import Seen
 from aggregator.schedule import Wishes
 from aggregator.schedule.moves import Move
 from aggregator.store.hashes import host_of
@@ -53,6 +54,7 @@ class Outcome:
     etag: str | None = None
     last_modified: str | None = None
     body_hash: bytes | None = None
+    sources: Mapping[bytes, Seen] = field(default_factory=dict)
     bytes: int = 0
     seconds: float = 0.0
     gone: bool = False
@@ -162,6 +164,12 @@ class Feeds:
         )
         return frozenset(row["hash"] for row in rows)
 
+    def known_sources(self, feed: int) -> dict[bytes, Seen]:
+        """The entries of the feed's last document by the hash of their source bytes: these need no reading again."""
+        row = self.connection.execute("SELECT sources FROM _feed_state WHERE feed_id = ?", (feed,)).fetchone()
+        found = json.loads(row["sources"]) if row is not None and row["sources"] else {}
+        return {bytes.fromhex(mark): Seen(guid, tuple(flaws)) for mark, (guid, *flaws) in found.items()}
+
     def record(self, outcome: Outcome, new: int, changed: int) -> str:
         """The poll itself: the feed's row, its state and a row in `fetches`; gives the feed's title.
 
@@ -187,8 +195,8 @@ class Feeds:
                 (*self._head(outcome.feed, outcome.due), feed),
             )
             self.connection.execute(
-                "INSERT OR REPLACE INTO _feed_state (feed_id, body_hash, guid, language, ttl_seconds, flaws) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO _feed_state (feed_id, body_hash, guid, language, ttl_seconds, flaws, sources) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     feed,
                     outcome.body_hash,
@@ -196,6 +204,7 @@ class Feeds:
                     outcome.feed.language,
                     int(outcome.feed.ttl.total_seconds()) if outcome.feed.ttl else None,
                     json.dumps(outcome.flaws, ensure_ascii=False) if outcome.flaws else None,
+                    json.dumps({mark.hex(): (seen.guid, *seen.flaws) for mark, seen in outcome.sources.items()}),
                 ),
             )
         self.connection.execute(

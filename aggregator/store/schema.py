@@ -104,7 +104,8 @@ CREATE TABLE _feed_state (         -- what a poll needs to know of the one befor
     guid TEXT,
     language TEXT,
     ttl_seconds INTEGER,
-    flaws TEXT
+    flaws TEXT,
+    sources TEXT                   -- JSON: {hash of an entry's source bytes: [guid, flaw, …]} of the last document
 ) STRICT;
 CREATE TABLE _polling (            -- what the schedule needs to know of the polls before
     feed_id INTEGER PRIMARY KEY REFERENCES feeds(id) ON DELETE CASCADE,
