@@ -11,9 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import hashlib
 import importlib.metadata
-import random
 import sqlite3
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -21,24 +19,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self, TypeVar
-from urllib.parse import urlsplit
 
 from aggregator import schedule
-from aggregator.config import Config, is_own
-from aggregator.digest import Job
+from aggregator.config import Config
 from aggregator.engine import Engine, Workers
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import Client, Guard
-from aggregator.model import Request, Response, Subscription
+from aggregator.model import Response
 from aggregator.ping import Pinger
-from aggregator.publish import own
-from aggregator.schedule import Signals, Wishes
-from aggregator.schedule.moves import Move, is_lasting
+from aggregator.poller import Poller
 from aggregator.schedule.network import Network
 from aggregator.site import Site
 from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer
 from aggregator.stories import Editor
-from aggregator.websub import Subscriber, discover
+from aggregator.websub import Subscriber, public_url
 
 T = TypeVar("T")
 
@@ -87,16 +81,24 @@ class Aggregator:
         self.dirty = True  # whether something may have to be published
         self.changed = asyncio.Event()  # set by each commit that brought something, for whoever publishes
         self.faults: list[str] = []  # what the writer could not do, since last asked
-        self.network = Network()
+        self._poller = Poller(self.engine, self.clock, lambda question: self._write(lambda: question(self.store)))
+        self._poller.configure(config)
         self.websub = Subscriber(
-            lambda: self.store, lambda: self.client, self._public_url, self._pushed, lambda work: self._write(work)
+            lambda: self.store,
+            lambda: self.client,
+            lambda: public_url(self.config),
+            self._pushed,
+            lambda work: self._write(work),
         )
         self._busy: set[int] = set()
-        self._resting: dict[str, datetime] = {}  # hosts that said 429, and until when
         self._latest = datetime.min.replace(tzinfo=UTC)  # the latest time the clock has shown
         self._next_upkeep: datetime | None = None
         self._publishing = asyncio.Lock()
-        self._dice = random.Random()  # noqa: S311 - jitter is no secret
+
+    @property
+    def network(self) -> Network:
+        """Whether anybody can be reached."""
+        return self._poller.network
 
     async def __aenter__(self) -> Self:
         self._writer = ThreadPoolExecutor(1, "writer")  # SQLite's one writer; commits must not hold the loop up
@@ -110,7 +112,7 @@ class Aggregator:
             await self._write(self._sync)
             await self._write(self.site.sweep)
             await self._stack.enter_async_context(self.engine)
-            self.client = await self._stack.enter_async_context(_client(self.config))
+            self.client = self._poller.client = await self._stack.enter_async_context(_client(self.config))
             self._pinger = Pinger(lambda: self.client)
             self._stack.push_async_callback(self._pinger.close)
             self._stack.push_async_callback(self.websub.close)
@@ -133,7 +135,8 @@ class Aggregator:
         """Puts another configuration in force; its database must be the same. Polls under way end as they began."""
         client = await self._stack.enter_async_context(_client(config)) if config.fetch != self.config.fetch else None
         self.config = config
-        self.client = client or self.client
+        self.client = self._poller.client = client or self.client
+        self._poller.configure(config)
         self.dirty = True
         await self._write(self._sync)
 
@@ -157,8 +160,8 @@ class Aggregator:
         """
         self.claim(dues)
         reached = asyncio.Event()
-        tasks = {asyncio.create_task(self._fetch_and_digest(due)): due for due in dues}
-        held: list[tuple[Due, Outcome]] = []
+        tasks = {asyncio.create_task(self._poller.poll(due)): due for due in dues}
+        held: list[Outcome] = []
         results: list[asyncio.Future[Poll]] = []
 
         async def commit(outcome: Outcome, unreachable: bool) -> None:
@@ -173,21 +176,21 @@ class Aggregator:
                 outcome, unreachable = await next_done
                 if unreachable and not reached.is_set():
                     self.network.unreached(outcome.due.feed, outcome.due.failures, outcome.at)
-                    held.append((outcome.due, outcome))
+                    held.append(outcome)
                     continue
                 if not outcome.excused:
                     reached.set()
                     self.network.answered()
-                    for _, waiting in held:
+                    for waiting in held:
                         await commit(waiting, True)
                     held.clear()
                 await commit(outcome, unreachable)
             if self.network.down and held:
                 await self._forgive()
-                held = [(due, self._excused(due, outcome)) for due, outcome in held]
+                held = [self._poller.excused(outcome) for outcome in held]
             else:
                 self.network.blamed.update(self.network.silent)
-            for _, outcome in held:
+            for outcome in held:
                 await commit(outcome, True)
             polls = await asyncio.gather(*results)
             # Which article leads is settled only when all have come: an origin may be polled after its copy.
@@ -246,131 +249,18 @@ class Aggregator:
         """An answer from the database, through the writer's connection."""
         return await self._write(lambda: question(Read(self.store.connection)))
 
-    async def _fetch_and_digest(self, due: Due) -> tuple[Outcome, bool]:
-        """One poll up to its commit, and whether the server was out of reach."""
-        subscription = self._of(due)
-        fetch = self.config.fetch
-        request = Request(
-            due.url, due.etag, due.last_modified, subscription.headers, fetch.timeout.total_seconds(), fetch.max_body,
-            due.validators_url,
-        )  # fmt: skip
-        async with self.client.slot(due.url):
-            if (until := self._resting.get(_host(due.url))) is not None and until > self.clock():
-                return self._rested(due, until), False
-            response = await self.client.get(request)
-            now = self.clock()
-            if isinstance(response, FetchError):
-                return self._failed(due, response, now), response.unreachable
-            etag, last_modified = _validators(due, response)
-            move = due.move.then(due.url, response.redirects)
-            outcome = Outcome(
-                due=due,
-                at=now,
-                next_poll=now,
-                status=response.status,
-                etag=etag,
-                last_modified=last_modified,
-                validators_url=response.url,
-                bytes=len(response.body),
-                seconds=response.seconds,
-                move=Move() if move.held else move,
-                url=move.to if move.held else None,
-            )
-            signals = Signals(
-                fresh_for=schedule.fresh_for(response, now),
-                ttl=due.ttl,
-                wishes=due.wishes,
-                pushed=due.pushed_until is not None and due.pushed_until > now,
-            )
-            if is_own(response.url, self.config.output, self.config.server) or own.claims(
-                response.body, self.config.site
-            ):
-                return self._failed(due, FetchError("is our own output, which would echo for ever", 200), now), False
-            mark = _mark(response, subscription)
-            if response.status == 304 or mark == due.body_hash:
-                return self._scheduled(outcome, await self._learned(signals, outcome)), False
-            known = await self._write(self.store.feeds.known_hashes, due.feed)
-            sources = await self._write(self.store.feeds.known_sources, due.feed)
-            digest = await self.engine.run(Job(response, subscription, known, sources))
-        if isinstance(digest, ParseError):
-            failed = self._failed(due, FetchError(str(digest), response.status), now)
-            return dataclasses.replace(failed, bytes=len(response.body), seconds=response.seconds), False
-        outcome = dataclasses.replace(
-            outcome, feed=digest.feed, items=digest.items, guids=digest.guids, flaws=digest.flaws, body_hash=mark,
-            wishes=schedule.wishes(response.body), hub=discover(response) if self._public_url() else None,
-            sources=digest.sources,
-        )  # fmt: skip
-        if not digest.feed.complete:
-            # A document that broke off is asked for again: what is missing would hide behind a 304.
-            outcome = dataclasses.replace(outcome, etag=None, last_modified=None, body_hash=None)
-        signals = dataclasses.replace(signals, ttl=digest.feed.ttl, wishes=outcome.wishes or Wishes())
-        return self._scheduled(outcome, await self._learned(signals, outcome)), False
-
     async def _pushed(self, feed: int, response: Response) -> None:
-        """Takes what a hub has pushed for a feed: a document with its newest entries, or all."""
+        """Commits what a hub has pushed for a feed."""
         due = await self._write(self.store.feeds.one, feed)
-        if due is None or len(response.body) > self.config.fetch.max_body:
+        if due is None:
             return
-        now = self.clock()
-        known = await self._write(self.store.feeds.known_hashes, due.feed)
-        sources = await self._write(self.store.feeds.known_sources, due.feed)
-        response = dataclasses.replace(response, url=due.url)
-        digest = await self.engine.run(Job(response, self._of(due), known, sources))
-        if isinstance(digest, ParseError):
-            self.faults.append(f"a push for {due.title} can't be read: {digest}")
+        outcome = await self._poller.pushed(due, response)
+        if isinstance(outcome, ParseError):
+            self.faults.append(f"a push for {due.title} can't be used: {outcome}")
             return
-        # Neither validators nor what a feed asks for: these are the document's at its own address.
-        outcome = Outcome(
-            due=due, at=now, next_poll=now, status=None, feed=digest.feed, items=digest.items, guids=digest.guids,
-            flaws=digest.flaws, body_hash=due.body_hash, etag=due.etag, last_modified=due.last_modified,
-            validators_url=due.validators_url, bytes=len(response.body), move=due.move, by_push=True,
-            sources={**sources, **digest.sources},
-        )  # fmt: skip
-        outcome = self._scheduled(outcome, Signals(ttl=due.ttl, wishes=due.wishes, pushed=True))
         future: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
         await self._outcomes.put((outcome, future, False))
         await future
-
-    def _public_url(self) -> str | None:
-        """Where hubs reach us; None where they can't."""
-        server = self.config.server
-        return server.public_url.rstrip("/") + "/" if server.public_url and server.listen else None
-
-    def _failed(self, due: Due, error: FetchError, now: datetime) -> Outcome:
-        wait = None if error.retry_after is None else timedelta(seconds=error.retry_after)
-        if error.status == 429 and wait is not None:
-            self._resting[_host(due.url)] = now + wait
-        # An address that a redirect led us to is left again when it fails; the operator's own is never given up.
-        strayed = due.url != due.configured_url and not _is_passing(error.status)
-        gone = error.status == 410 and not strayed and is_lasting(error.redirects)
-        words = str(error)
-        if strayed:
-            words += f"; next time {due.configured_url} is asked again"
-        elif gone:
-            words += ": its publisher has ended this feed; it is not polled any more"
-        outcome = Outcome(
-            due=due,
-            at=now,
-            next_poll=now,
-            status=error.status,
-            error=words,
-            gone=gone,
-            url=due.configured_url if strayed else None,
-        )
-        return self._scheduled(outcome, Signals(due.failures + 1, wait, wishes=due.wishes))
-
-    def _excused(self, due: Due, outcome: Outcome) -> Outcome:
-        down = Signals(network_down=True, outage=self.network.since(outcome.at))
-        return self._scheduled(dataclasses.replace(outcome, excused=True, url=None), down)
-
-    def _rested(self, due: Due, until: datetime) -> Outcome:
-        """Not asked at all: the host has said 429 to another feed's poll, and that was meant for all of them."""
-        now = self.clock()
-        spread = self._of(due).interval * self._of(due).jitter * self._dice.random()
-        words = (
-            f"not asked: {_host(due.url)} has said 429 (too many requests) and wants rest until {until:%H:%M:%S} UTC"
-        )
-        return Outcome(due, now, until + spread, None, words, excused=True, move=due.move)
 
     async def _forgive(self) -> None:
         """Takes failures back that were put on feeds before it was clear that nobody can be reached."""
@@ -382,23 +272,6 @@ class Aggregator:
     def _forgive_now(self, feeds: tuple[int, ...], soon: datetime) -> None:
         with self.store.transaction():
             self.store.feeds.forgive(feeds, soon)
-
-    async def _learned(self, signals: Signals, outcome: Outcome) -> Signals:
-        """With the feed's own rhythm, where `adaptive` asks for it."""
-        if not self._of(outcome.due).adaptive:
-            return signals
-        dates = await self._write(self.store.feeds.dates, outcome.due.feed)
-        dates += [item.article.published for item in outcome.items if item.article.published is not None]
-        return dataclasses.replace(signals, rhythm=schedule.rhythm(dates, outcome.at))
-
-    def _scheduled(self, outcome: Outcome, signals: Signals) -> Outcome:
-        subscription = self._of(outcome.due)
-        after = schedule.next_poll(subscription, signals, outcome.at, self._dice.random())
-        return dataclasses.replace(outcome, next_poll=after, not_before=schedule.not_before(signals, outcome.at))
-
-    def _of(self, due: Due) -> Subscription:
-        """What feeds.yaml says of a feed; it may have been taken out while the poll was under way."""
-        return self._subscriptions.get(due.configured_url) or Subscription(due.configured_url)
 
     async def _commit_forever(self) -> None:
         while True:
@@ -429,7 +302,7 @@ class Aggregator:
                     poll = self._commit_one(outcome)
                 except (sqlite3.IntegrityError, sqlite3.DataError, ValueError, OverflowError) as error:
                     execute("ROLLBACK TO poll")
-                    failed = self._failed(
+                    failed = self._poller.failed(
                         outcome.due, FetchError(f"could not be stored: {error}", outcome.status), outcome.at
                     )
                     poll = self._commit_one(failed)
@@ -468,20 +341,19 @@ class Aggregator:
         )
 
     def _sync(self) -> None:
-        self._subscriptions: dict[str, Subscription] = {s.url: s for s in self.config.feeds}
         with self.store.transaction():
             self.store.feeds.sync(self.config.feeds, self.clock())
         self._rewind(self.clock())
         rows = Read(self.store.connection).feeds()
         self._by_id = {
-            row["id"]: self._subscriptions[row["configured_url"]]
+            row["id"]: self._poller.subscriptions[row["configured_url"]]
             for row in rows
-            if row["configured_url"] in self._subscriptions
+            if row["configured_url"] in self._poller.subscriptions
         }
 
     def _rewind(self, now: datetime) -> None:
         with self.store.transaction():
-            self.store.feeds.rewind({url: s.interval for url, s in self._subscriptions.items()}, now)
+            self.store.feeds.rewind({url: s.interval for url, s in self._poller.subscriptions.items()}, now)
 
     async def _write(self, function: Callable[..., T], *args: object) -> T:
         """Runs something in the writer's thread, where alone the database is touched."""
@@ -497,32 +369,3 @@ def _client(config: Config) -> Client:
 def user_agent(contact: str | None) -> str:
     """What we call ourselves to servers."""
     return f"aggregator/{importlib.metadata.version('aggregator')}" + (f" (+{contact})" if contact else "")
-
-
-def _validators(due: Due, response: Response) -> tuple[str | None, str | None]:
-    """ETag and Last-Modified of the document we now have, as they came.
-
-    A 304 may freshen those of the document it speaks of (RFC 9111 §4.3.4); with another ETag it speaks of one that never
-    came, and keeping that ETag would mean never to see the document.
-    """
-    etag, modified = response.header("etag") or None, response.header("last-modified") or None
-    if response.status != 304:
-        return etag, modified
-    if etag is not None and etag.removeprefix("W/") != (due.etag or "").removeprefix("W/"):
-        return due.etag, due.last_modified
-    return etag or due.etag, modified or due.last_modified
-
-
-def _is_passing(status: int | None) -> bool:
-    """Whether a failure says nothing about the address: the server is busy or broken."""
-    return status is not None and (status == 429 or status >= 500)
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc.rpartition("@")[2].lower()
-
-
-def _mark(response: Response, subscription: Subscription) -> bytes:
-    """Of a body and all that decides what becomes of it: the same mark needs no second look."""
-    wishes = repr((subscription.remove, subscription.include, subscription.exclude))
-    return hashlib.blake2b(wishes.encode() + b"\x1f" + response.body, digest_size=16).digest()

@@ -21,6 +21,7 @@ from html import unescape
 from typing import Any, TypeVar
 from urllib.parse import urljoin
 
+from aggregator.config import Config
 from aggregator.errors import FetchError
 from aggregator.fetch import Client
 from aggregator.model import Response
@@ -56,6 +57,12 @@ def is_genuine(secret: str, body: bytes, signature: str | None) -> bool:
         return False
     made = hmac.new(secret.encode(), body, getattr(hashlib, method.lower())).hexdigest()
     return hmac.compare_digest(made.encode(), given.strip().lower().encode())
+
+
+def public_url(config: Config) -> str | None:
+    """Where hubs reach us; None where they can't."""
+    server = config.server
+    return server.public_url.rstrip("/") + "/" if server.public_url and server.listen else None
 
 
 class Subscriber:
