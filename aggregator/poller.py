@@ -54,7 +54,14 @@ class Poller:
         self.subscriptions = {subscription.url: subscription for subscription in config.feeds}
 
     async def poll(self, due: Due) -> tuple[Outcome, bool]:
-        """One poll up to its commit, and whether the server was out of reach."""
+        """One poll up to its commit, and whether the server was out of reach. Never raises: neighbours go on."""
+        try:
+            return await self._poll(due)
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one feed must not cost the others
+            words = f"{type(error).__name__}: {error} (this should not happen)"
+            return self.failed(due, FetchError(words[:300]), self._clock()), False
+
+    async def _poll(self, due: Due) -> tuple[Outcome, bool]:
         subscription = self._of(due)
         fetch = self.config.fetch
         request = Request(

@@ -507,7 +507,7 @@ def test_hosts(url: str, shown: str) -> None:
     "url",
     ["", "feed", "ftp://example.org/", "http://", "http:///x", "http://[::1", "http://[zz]/", "http://a:b/", "http://a:70000/",
      "http://256.0.0.1/", "http://a b/", "http://a..b/", "http://\u00ad/", "http://%00/", "javascript:alert(1)",
-     "http://a/" + "x" * 70000],
+     "http://a/" + "x" * 70000, f"http://{'a' * 64}.example/"],
 )  # fmt: skip
 def test_what_is_no_address_is_said_so(url: str) -> None:
     failure = bad(get(url))
@@ -549,6 +549,11 @@ def test_two_at_once_at_a_host_and_hosts_side_by_side(site: Awkward) -> None:
         seconds = asyncio.run(work(other))
         assert (site.most_at_once, other.most_at_once) == (2, 2)
         assert seconds < 0.9, "six turns of 0.1 s if one host waited for the other"
+
+
+def test_http_and_https_of_a_host_are_one_server_and_another_port_is_another() -> None:
+    sites = [parse(url).site for url in ("http://a.example/", "https://A.example/x", "http://a.example:8080/")]
+    assert sites[0] == sites[1] != sites[2]
 
 
 def test_two_hundred_dead_names_stall_nobody(site: Awkward) -> None:

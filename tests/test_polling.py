@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from aggregator import schedule
 from aggregator.app import Aggregator, Poll
 from aggregator.config import Config
 from aggregator.engine import Here
@@ -413,6 +414,22 @@ def test_secrets_reach_neither_database_nor_error(site: Awkward, tmp_path: Path)
     for secret in ("hush", "quiet-please", "bWU6"):
         assert secret not in repr(polls)
         assert secret.encode() not in stored
+
+
+def test_a_fault_of_ours_in_one_feed_costs_no_other(
+    site: Awkward, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wishes(body: bytes) -> Any:
+        if b"Two" in body:
+            raise ZeroDivisionError("a fault of ours")
+        return schedule.Wishes()
+
+    monkeypatch.setattr(schedule, "wishes", wishes)
+    site.plays = {"/1": says(FEED), "/2": says(FEED.replace(b"One", b"Two")), "/3": says(FEED)}
+    days = Days(config_for(tmp_path, *(site.url(f"/{n}") for n in (1, 2, 3))))
+    assert sorted(str(poll.error) for poll in days.poll()) == [
+        "None", "None", "ZeroDivisionError: a fault of ours (this should not happen)"
+    ]  # fmt: skip
 
 
 # --- outages --------------------------------------------------------------------------------------------------------

@@ -44,8 +44,8 @@ class Address:
 
     @property
     def site(self) -> str:
-        """host:port, always with the port."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        """What stands for one server: http and https of a host are one, another port is another."""
+        return self.host if self.port in _PORTS.values() else f"{self.host} {self.port}"
 
     @property
     def origin(self) -> tuple[str, str, int]:

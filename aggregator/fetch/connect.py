@@ -69,6 +69,8 @@ class Names:
                 found = FetchError(f"can't find the host {host}: the name servers do not answer", unreachable=True)
             except aiodns.error.DNSError as error:
                 found = FetchError(f"can't find the host {host}: {_words(error)}", unreachable=True)
+            except (ValueError, OSError):  # a label of more than 63 bytes, for one
+                found = FetchError(f"can't find the host {host[:100]}: it is not a possible name")
             if not found:
                 found = FetchError(f"can't find the host {host}: the name has no address", unreachable=True)
         now = time.monotonic()
