@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 BATCH = 50  # polls in one transaction
 _CLOCK_SLACK = timedelta(seconds=5)  # a clock that is set back by less needs no second thought
+BATCH_ITEMS = 500  # entries in one, about: what one transaction writes must all stand in the WAL
 POLLS_KEPT = timedelta(days=30)  # rows of `fetches`
 UPKEEP = timedelta(minutes=1)  # between two looks for something to prune, when the last one found nothing
 _BACKLOG = 10  # stories of a feed added later that may enter the merged feed at once, or a fifth of it
@@ -276,8 +277,10 @@ class Aggregator:
     async def _commit_forever(self) -> None:
         while True:
             batch = [await self._outcomes.get()]
-            while len(batch) < BATCH and not self._outcomes.empty():
+            items = len(batch[0][0].items)
+            while len(batch) < BATCH and items < BATCH_ITEMS and not self._outcomes.empty():
                 batch.append(self._outcomes.get_nowait())
+                items += len(batch[-1][0].items)
             try:
                 polls = await self._write(self._commit, [(outcome, unreachable) for outcome, _, unreachable in batch])
             except sqlite3.Error as error:

@@ -23,6 +23,7 @@ from aggregator.schedule import spread
 from aggregator.server import Server, application, bind
 from aggregator.store import Due
 from aggregator.terminal import printable
+from aggregator.web import Web
 
 log = logging.getLogger("aggregator")
 
@@ -60,7 +61,11 @@ class Daemon:
             self.aggregator = await stack.enter_async_context(Aggregator(self.config))
             if sock is not None:
                 app = application(
-                    self.aggregator.site, self.config.server.auth, lambda: self._ticked, self.aggregator.websub
+                    self.aggregator.site,
+                    self.config.server.auth,
+                    lambda: self._ticked,
+                    Web(lambda: self.config),
+                    self.aggregator.websub,
                 )
                 server = Server(app)
                 serving = asyncio.create_task(server.serve([sock]))

@@ -63,6 +63,8 @@ def digest(job: Job) -> Digest | ParseError:
             continue
         try:
             article = digest_entry(entry, site)
+        except MemoryError:
+            raise  # of the worker, not of the entry: the engine tells it
         except Exception as error:  # noqa: BLE001 - a fault of ours in one entry must not cost its neighbours
             flaws.append(f"entry {number + 1} could not be cleaned: {type(error).__name__}: {error}"[:300])
             failed.add(entry.guid)

@@ -129,6 +129,7 @@ class Feed:
     ttl: timedelta | None = None
     entries: tuple[Entry, ...] = ()
     flaws: tuple[str, ...] = ()
+    format: str | None = None  # its name, as in "RSS 2.0"
     complete: bool = True  # False: the document broke off, and what is missing may come with the next poll
 
 

@@ -59,10 +59,26 @@ class Callback(Protocol):
     async def push(self, token: str, headers: Mapping[str, str], body: bytes) -> int: ...
 
 
-def application(site: Site, auth: str | None, ready: Callable[[], bool], callback: Callback | None = None) -> Starlette:
+class Pages(Protocol):
+    """The pages for people, made when asked for."""
+
+    async def __call__(self, request: Request) -> Response | None:
+        """The page at an address; None where there is none."""
+
+    async def missing(self, request: Request) -> Response:
+        """The page for an address that has nothing."""
+
+
+def application(
+    site: Site,
+    auth: str | None,
+    ready: Callable[[], bool],
+    pages: Pages | None = None,
+    callback: Callback | None = None,
+) -> Starlette:
     """The ASGI application. `auth` is user:password or None; `ready` says whether the program can do its job.
 
-    `callback` takes what WebSub hubs say.
+    `pages` makes the pages for people, `callback` takes what WebSub hubs say.
     """
 
     async def alive(request: Request) -> Response:
@@ -95,7 +111,7 @@ def application(site: Site, auth: str | None, ready: Callable[[], bool], callbac
         Route("/healthz", alive),
         Route("/readyz", readiness),
         Route("/websub/{token}", websub, methods=["GET", "POST"]),
-        Route("/{path:path}", Documents(site, auth)),
+        Route("/{path:path}", Documents(site, auth, pages)),
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
@@ -104,17 +120,27 @@ def application(site: Site, auth: str | None, ready: Callable[[], bool], callbac
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The published documents, as an ASGI application of their own."""
+    """The published documents, as an ASGI application of their own; where there are `pages`, these come first."""
 
     site: Site
     auth: str | None
+    pages: Pages | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        response = self.answer(request.method, request.path_params["path"], request.headers)
+        response = await self._page(request)
+        if response is None:
+            response = self.answer(request.method, request.path_params["path"], request.headers)
+            if response.status_code == 404 and self.pages and "text/html" in request.headers.get("accept", ""):
+                response = await self.pages.missing(request)
         if request.method == "HEAD":
             response.body = b""  # Content-Length stays (RFC 9110 §9.3.2)
         await response(scope, receive, send)
+
+    async def _page(self, request: Request) -> Response | None:
+        if self.auth is not None and not _authorized(request.headers.get("authorization"), self.auth):
+            return None
+        return await self.pages(request) if self.pages else None
 
     def answer(self, method: str, path: str, headers: Headers) -> Response:
         """The response to a request."""

@@ -22,7 +22,19 @@ from aggregator.config import Dedupe
 from aggregator.digest import Item, digest_entry
 from aggregator.errors import StoreError
 from aggregator.model import Entry, Subscription, Text
-from aggregator.store import Read, Store, checks, copy, metadata, open_reader, open_writer, schema, to_match, wal
+from aggregator.store import (
+    Read,
+    Store,
+    checks,
+    copy,
+    metadata,
+    open_reader,
+    open_writer,
+    schema,
+    to_match,
+    unspaced,
+    wal,
+)
 from aggregator.store import examples as shipped
 from aggregator.store.times import from_text, to_text
 from aggregator.stories import Editor
@@ -470,6 +482,14 @@ def test_no_query_is_a_syntax_error(text: str) -> None:
             db.execute("SELECT * FROM t WHERE t MATCH ?", (match,)).fetchall()
 
 
+@pytest.mark.parametrize("query", ["北京", "洪水 北京", '"北京"', "警報"])
+def test_scripts_without_spaces_are_searched_by_letters(store: Store, query: str) -> None:
+    put(store, item("a", "昨日、北京で洪水警報が出された。", "大雨"), item("b", "東京は晴れ。", "天気"))
+    rows = Read(store.connection).search_letters(unspaced(query), 5)
+    assert [row["title"] for row in rows] == ["大雨"]
+    assert unspaced("plain words, žluťoučký") == ()
+
+
 def test_a_search_shows_each_story_once_unless_copies_are_asked_for(store: Store) -> None:
     text = "The board agreed on Monday to rebuild the northern mole before the winter storms arrive in the harbour."
     with store.transaction():
@@ -492,7 +512,7 @@ def test_all_of_examples_sql_is_read() -> None:
 
 def test_the_shipped_metadata_is_up_to_date() -> None:
     assert shipped.text("metadata.yaml") == metadata(), (
-        "python -m aggregator.store.metadata > aggregator/store/sql/metadata.yaml"
+        "aggregator examples --metadata > aggregator/store/sql/metadata.yaml"
     )
 
 

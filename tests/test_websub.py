@@ -147,7 +147,7 @@ def config(folder: Path, site: Awkward, public: str | None = "https://news.examp
 async def playing(config: Config, site: Awkward) -> AsyncIterator[Play]:
     async with Aggregator(config, Here(), lambda: NOW) as aggregator:
         sock = bind(Listen("127.0.0.1", 0))
-        server = Server(application(aggregator.site, config.server.auth, lambda: True, aggregator.websub))
+        server = Server(application(aggregator.site, config.server.auth, lambda: True, None, aggregator.websub))
         serving = asyncio.create_task(server.serve([sock]))
         while not server.started:
             await asyncio.sleep(0.005)

@@ -69,7 +69,7 @@ class _Scan:
             parser.Parse(self.data, True)
         except expat.ExpatError as error:
             raise Malformed(str(error)) from None
-        except (ValueError, MemoryError) as error:
+        except ValueError as error:
             raise Malformed(f"{type(error).__name__}: {error}") from None
         return Layout(tuple(self.slices), tuple(self.inherited), self.apart, self.outside)
 

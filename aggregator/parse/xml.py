@@ -112,7 +112,7 @@ def _hashes(document: _Document, url: str, salt: bytes) -> list[bytes]:
         return []
     found, last, around = [], None, b""
     for piece in layout.slices:
-        if piece.context is not last:
+        if piece.context != last:
             last = piece.context
             inherited = repr((VERSION, url, salt, piece.context)).encode("utf-8", "surrogatepass")
             around = hashlib.blake2b(inherited + b"".join(document.data[a:b] for a, b in layout.inherited)).digest()
@@ -179,6 +179,7 @@ def _changes(
         ttl=_ttl(entry.get(head, "ttl")),
         entries=entries_apart,
         flaws=tuple(flaws[:_MOST_FLAWS]),
+        format=reader.FORMATS.get(data.version),
         complete=document.complete,
     )
     sources = {mark: s for mark, s in every.items() if s is not None}
@@ -198,6 +199,8 @@ def _read(document: _Document, url: str) -> tuple[Any, list[str]]:
         document = _without(document, large)
     try:
         return reader.read(document.data, url), flaws
+    except MemoryError:
+        raise  # of the worker, which the engine tells
     except Exception as error:  # noqa: BLE001 - feedparser raises many kinds on odd input (kurtmckee/feedparser)
         reason = f"{type(error).__name__}: {error}"[:200]
     numbers = range(len(document.layout.slices))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import struct
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ except ImportError:  # not on Windows: there SQLite's own locks must do
     fcntl = None  # type: ignore[assignment]
 
 LEAST_SQLITE = (3, 38)  # STRICT tables (3.37), and the operators -> and ->> in our queries
+_PENDING_BYTE = 2**30  # the lock-byte page, SQLite file format §1.4
 _PATIENCE = 0.5  # seconds; a health check looks at the lock for an instant, a daemon before us may be ending
 CHECKED = 2**26  # bytes; a file up to this size is checked whole whenever it is opened for writing
 
@@ -33,14 +36,19 @@ def open_writer(path: Path) -> Iterator[sqlite3.Connection]:
 
     Raises StoreError where the file can't be used, or another writer has it. The lock is the kernel's: kill -9 frees it.
     """
-    with _lock(path):
-        connection = _connect(path, f"file:{_quoted(path)}?mode=rwc")
+    with _lock(path), contextlib.ExitStack() as stack:
+        # Opened before SQLite opens it and closed after: to close a file drops all locks of the process (fcntl(2)).
         try:
-            with _explained(path):
-                _prepare(connection, path)
-            yield connection
-        finally:
-            _close(connection, path)
+            path.touch()
+            file = stack.enter_context(path.open("rb"))
+        except OSError as error:
+            raise StoreError(f"can't open {path}: {(error.strerror or str(error)).lower()}") from None
+        connection = _connect(path, f"file:{_quoted(path)}?mode=rw")
+        stack.callback(_close, connection, path)
+        with _explained(path):
+            _prepare(connection, path)
+        _keep_exclusive_out(file.fileno())
+        yield connection
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -175,6 +183,18 @@ def _lock(path: Path) -> Iterator[None]:
                     raise StoreError(f"{path} is in use by another aggregator; only one may write")
                 time.sleep(0.02)
         yield
+
+
+def _keep_exclusive_out(descriptor: int) -> None:
+    """Lets no program lock the whole file while we have it open.
+
+    In WAL mode nobody needs to, but each that closes it tries, to see whether it is the last, and in that instant SQLite
+    before 3.41 refuses every reader that does not wait. A shared lock on SQLite's PENDING byte (os_unix.c) lets readers
+    pass and makes the attempt fail at once. It must be a lock of the open file, not of the process as SQLite's own are.
+    """
+    if fcntl is not None and sys.platform == "linux" and sys.maxsize > 2**32:
+        with contextlib.suppress(OSError):  # a file system that can't do it
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, _PENDING_BYTE, 1, 0))
 
 
 def _locked(file: IO[str]) -> bool:

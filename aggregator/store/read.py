@@ -18,6 +18,12 @@ from aggregator.store.times import from_text
 Row = dict[str, Any]
 
 RANKED = 1000  # of the articles that a search finds, the newest
+READ = 10_000  # articles that a search without an index reads
+
+_FOUND = (
+    "articles.story_id, articles.id AS article_id, articles.published_at, feeds.title AS feed, articles.title, "
+    "articles.url, stories.copies, stories.lead_article_id = articles.id AS leads"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,22 +116,27 @@ class Read:
 
         Only the newest are ranked: to rank the million that have a common word would take seconds, and nobody reads on.
         """
-        found: dict[int, Row] = {}
         cursor = self.connection.execute(
-            "SELECT articles.story_id, articles.id AS article_id, articles.published_at, feeds.title AS feed, "
-            "articles.title, articles.url, stories.copies, stories.lead_article_id = articles.id AS leads, "
-            "snippet(articles_fts, 1, '', '', ' … ', 16) AS snippet FROM articles_fts "
+            f"SELECT {_FOUND}, snippet(articles_fts, 1, '', '', ' … ', 16) AS snippet FROM articles_fts "
             "JOIN articles ON articles.id = articles_fts.rowid JOIN stories ON stories.id = articles.story_id "
             "JOIN feeds ON feeds.id = articles.feed_id WHERE articles_fts MATCH ?1 AND articles_fts.rowid >= "
             "(SELECT min(rowid) FROM (SELECT rowid FROM articles_fts WHERE articles_fts MATCH ?1 "
             "ORDER BY rowid DESC LIMIT ?2)) ORDER BY articles_fts.rank",
             (match, RANKED),
         )
-        for row in cursor:
-            found.setdefault(row["article_id"] if copies else row["story_id"], dict(row))
-            if len(found) == most:
-                break
-        return list(found.values())
+        return _first(cursor, most, copies)
+
+    def search_letters(self, words: Sequence[str], most: int, copies: bool = False) -> list[Row]:
+        """The newest articles that have all these character by character, among the READ newest: for Chinese and Thai."""
+        cursor = self.connection.execute(
+            f"SELECT {_FOUND}, substr(content_text, max(1, instr(content_text, ?1) - 20), 60) AS snippet FROM articles "
+            "JOIN stories ON stories.id = articles.story_id JOIN feeds ON feeds.id = articles.feed_id "
+            "WHERE articles.id > (SELECT max(id) FROM articles) - ?2 AND NOT EXISTS (SELECT 1 FROM json_each(?3) AS word "
+            "WHERE instr(articles.title, word.value) = 0 AND instr(content_text, word.value) = 0) "
+            "ORDER BY articles.id DESC",
+            (words[0], READ, json.dumps(list(words))),
+        )
+        return _first(cursor, most, copies)
 
     def article(self, name: str) -> Row | None:
         """The article with this id, address or guid."""
@@ -184,6 +195,16 @@ class Read:
                 "(SELECT count(*) FROM articles) AS articles, (SELECT count(*) FROM stories) AS stories"
             )
         )[0]
+
+
+def _first(cursor: sqlite3.Cursor, most: int, copies: bool) -> list[Row]:
+    """The first rows of a search, one for each story unless `copies` is set."""
+    found: dict[int, Row] = {}
+    for row in cursor:
+        found.setdefault(row["article_id"] if copies else row["story_id"], dict(row))
+        if len(found) == most:
+            break
+    return list(found.values())
 
 
 def unpack(blob: bytes) -> Any:

@@ -1,0 +1,58 @@
+"""An article's sanitised HTML inside a page of ours: its headings below ours, its pictures without a rush.
+
+The sanitiser's rule is that nothing edits the string after it. What is done here keeps that: only the digit of a heading
+changes, and to <img> come attributes without a quote or an angle bracket, so that no tag can be opened or closed by it.
+"""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+# The sanitiser writes attributes in double quotes, with quotes inside them escaped.
+_TAG = re.compile(r'<(/?)(h[1-6]|img)(?=[\s>])((?:[^<>"]++|"[^"]*+")*+)>')
+_IMG = re.compile(r'<img(?=[\s>])((?:[^<>"]++|"[^"]*+")*+)>')
+_ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
+_LEAST_PIXELS = 60  # of a picture that shows something; smaller ones count readers
+
+
+def embed(html: str, below: int) -> str:
+    """The HTML with its headings under one of level `below`, none skipped; pictures lazy, and never without `alt`."""
+    levels: list[tuple[int, int]] = []  # the headings that hold the next one: (level there, level here)
+    open_headings: list[int] = []
+
+    def change(tag: re.Match[str]) -> str:
+        end, name, rest = tag.groups()
+        if name == "img":
+            present = dict(_ATTRIBUTE.findall(rest))
+            alt = "" if "alt" in present else " alt"
+            lazy = "" if "loading" in present else " loading=lazy"
+            return f"<img{alt}{lazy}{rest}>"
+        if end:
+            return f"</h{open_headings.pop() if open_headings else min(6, below + 1)}>"
+        level = int(name[1])
+        while levels and levels[-1][0] >= level:
+            levels.pop()
+        here = min(6, (levels[-1][1] if levels else below) + 1)
+        levels.append((level, here))
+        open_headings.append(here)
+        return f"<h{here}{rest}>"
+
+    return _TAG.sub(change, html)
+
+
+def picture(html: str) -> str | None:
+    """The address of the first picture that is meant to be seen; None where there is none."""
+    for image in _IMG.finditer(html):
+        attributes = dict(_ATTRIBUTE.findall(image[1]))
+        source = unescape(attributes.get("src", ""))
+        sides = (attributes.get("width", ""), attributes.get("height", ""))
+        tiny = any(side.isascii() and side.isdigit() and int(side[:6]) < _LEAST_PIXELS for side in sides)
+        if not tiny and is_web_address(source):
+            return source
+    return None
+
+
+def is_web_address(url: str) -> bool:
+    """Whether an address may be put into a page: http or https, of a sensible length."""
+    return url.startswith(("https://", "http://")) and len(url) <= 1000
