@@ -16,7 +16,9 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 
 from aggregator.fetch import Client, Guard
@@ -52,6 +54,17 @@ async def ours(run: Callable[[Get], Awaitable[float]]) -> float:
             return answer.status or 0
 
         return await run(get)
+
+
+async def bare(run: Callable[[Get], Awaitable[float]]) -> float:
+    """What is under ours: a connection each, and nothing else."""
+
+    async def get(url: str) -> int:
+        async with asyncio.timeout(30), httpcore.AsyncHTTPConnection(httpcore.URL(url).origin) as connection:
+            headers = {"Host": urlsplit(url).netloc, "If-None-Match": ETAG}
+            return (await connection.request("GET", url, headers=headers)).status
+
+    return await run(get)
 
 
 async def pooled(run: Callable[[Get], Awaitable[float]], transport: httpx.AsyncBaseTransport | None = None) -> float:
@@ -93,7 +106,11 @@ def main(requests: int = 2000) -> None:
     server = multiprocessing.get_context("fork").Process(target=serve, args=(listener,), daemon=True)
     server.start()
     port = listener.getsockname()[1]
-    clients = {"aggregator (a connection each)": ours, "httpx, one pool": pooled}
+    clients = {
+        "aggregator (a connection each)": ours,
+        "bare httpcore, a connection each": bare,
+        "httpx, one pool": pooled,
+    }
     if importlib.util.find_spec("httpx_aiohttp"):
         clients["httpx over aiohttp, one pool"] = over_aiohttp
     first = 0.0

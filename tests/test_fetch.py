@@ -320,6 +320,7 @@ def test_cookies_live_for_one_poll(site: Awkward) -> None:
         ("\\new", "/new"),
         ("/new#part", "/new"),
         ("/caf\xe9 x", "/caf%E9%20x"),
+        ("/a\tb", "/a%09b"),
         ("/caf\xc3\xa9", "/caf%C3%A9"),
     ],
 )

@@ -153,6 +153,8 @@ class _Poll:
         if sent in self._sent:
             raise FetchError("redirects in a circle")
         self._sent.add(sent)
+        # Not through httpx.AsyncClient: it looks into each Location first and raises where that is odd, and its jar
+        # outlives the poll.
         response = await self._client._transport.handle_async_request(outgoing)
         response.request = outgoing
         try:
