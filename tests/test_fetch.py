@@ -18,13 +18,14 @@ from typing import Any
 import aiodns
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aggregator.errors import FetchError
 from aggregator.fetch import Client, Guard
 from aggregator.fetch.address import parse
 from aggregator.fetch.decode import Decoder
+from aggregator.fetch.lenient import mend
 from aggregator.model import Request, Response
 from tests.awkward import Awkward, awkward_site, drip, reset, says
 
@@ -155,6 +156,32 @@ def test_answers(site: Awkward, case: dict[str, Any]) -> None:
     else:
         assert (good(answer).status, good(answer).body.decode()) == (case["status"], case["gives"])
     assert site.targets == ["/feed"], "one GET, whatever comes back"
+
+
+@given(st.binary(max_size=300))
+@example(b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\nD:e")
+def test_a_mended_head_is_a_head_and_mending_it_again_changes_nothing(head: bytes) -> None:
+    head = head.replace(b"\n\n", b"").replace(b"\n\r\n", b"")
+    mended = mend(b"HTTP/1.1 200 OK\r\n" + head)
+    assert mended.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert mended.endswith(b"\r\n\r\n")
+    assert mend(mended[:-4]) == mended
+
+
+def test_a_thousand_interim_answers_at_once(site: Awkward) -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nX : y\r\n\r\n" * 1000
+    site.plays["/feed"] = hints + says(FEED)
+    assert good(get(site.url())).body == FEED
+
+
+def test_a_head_that_comes_byte_by_byte(site: Awkward) -> None:
+    def play(ask: Any, connection: socket.socket) -> None:
+        for byte in b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX : y\r\nContent-Length: 6\r\n\r\n<feed>":
+            connection.sendall(bytes([byte]))
+            time.sleep(0.001)
+
+    site.plays["/feed"] = play
+    assert good(get(site.url())).body == b"<feed>"
 
 
 def test_a_connection_that_is_reset(site: Awkward) -> None:

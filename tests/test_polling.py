@@ -15,6 +15,7 @@ import pytest
 from aggregator import schedule
 from aggregator.app import Aggregator, Poll
 from aggregator.config import Config
+from aggregator.daemon import Daemon
 from aggregator.engine import Here
 from tests.awkward import Awkward, awkward_site, reset, says
 from tests.conftest import NOW, Post, config_for, rss
@@ -451,6 +452,27 @@ def test_an_outage_that_shows_feed_by_feed_blames_none_in_the_end(tmp_path: Path
     assert asyncio.run(work()) == [False, True, True]
     assert days.rows("SELECT failures FROM feeds") == [(0,)] * 3
     assert days.rows("SELECT max(next_poll_at) FROM feeds") <= [("2026-11-23 12:05:00Z",)]
+
+
+def test_an_outage_is_said_once_and_its_end_too(
+    site: Awkward, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.plays["*"] = reset(b"")
+    config = config_for(tmp_path, *(site.url(f"/{n}") for n in range(4)))
+    caplog.set_level("INFO", "aggregator")
+
+    async def work() -> None:
+        daemon = Daemon(config)
+        async with Aggregator(config, Here(), lambda: NOW) as daemon.aggregator:
+            for answer in (reset(b""), reset(b""), says(b"", "304 Not Modified"), says(FEED)):
+                site.plays["*"] = answer
+                await daemon._poll(await daemon.aggregator.due(force=True))
+
+    asyncio.run(work())
+    said = [record.getMessage() for record in caplog.records if "feed can be reached" in record.getMessage()]
+    assert len(said) == 1
+    assert [message for message in caplog.messages if message == "the network is back"] == ["the network is back"]
+    assert sum("127.0.0.1: " in message for message in caplog.messages) == 4 + len(said), "and no line for each feed"
 
 
 def test_feeds_that_fail_while_others_answer_are_to_blame(site: Awkward, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import httpcore
 
 from aggregator.errors import FetchError
 from aggregator.fetch.guard import Guard
+from aggregator.fetch.lenient import Lenient
 
 Lookup = Callable[[str], Awaitable[list[str]]]
 
@@ -111,7 +112,7 @@ class Dialer(httpcore.AsyncNetworkBackend):
             raise self._guard.refusal(addresses[0], port, host)
         for number, address in enumerate(allowed, 1):
             try:
-                return await self._inner.connect_tcp(address, port, _DIAL, local_address, socket_options)
+                return Lenient(await self._inner.connect_tcp(address, port, _DIAL, local_address, socket_options))
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if number == len(allowed):
                     raise

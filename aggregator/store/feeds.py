@@ -144,9 +144,11 @@ class Feeds:
 
         One that is gone is asked again only where a person names it.
         """
+        named = now is None and configured is not None
+        states = "state IN ('active', 'gone')" if named else "state = 'active'"  # spelled as the index has it
         rows = self.connection.execute(
-            f"{_DUE} WHERE (state = 'active' OR (state = 'gone' AND ?)) AND next_poll_at <= ? ORDER BY next_poll_at, id",
-            (now is None and configured is not None, to_text(now) if now else "9999"),
+            f"{_DUE} WHERE {states} AND next_poll_at <= ? ORDER BY next_poll_at, id",
+            (to_text(now) if now else "9999",),
         )
         return [_due(row) for row in rows if configured is None or row["configured_url"] in configured]
 
