@@ -682,6 +682,11 @@ def test_a_proxy_is_asked_for_the_whole_address(site: Awkward) -> None:
     assert site.fields("Proxy-Authorization") == [b"Basic bWU6c2VjcmV0"]
 
 
+def test_a_proxy_that_is_none_is_said_by_its_key() -> None:
+    with pytest.raises(FetchError, match=r"fetch\.proxy: socks5 is not http or https"):
+        Client(AGENT, Guard(), proxy="socks5://me:secret@127.0.0.1:1080")
+
+
 def test_a_proxy_tunnels_https_and_may_refuse(site: Awkward) -> None:
     site.plays["*"] = says(b"", "407 Proxy Authentication Required")
     failure = bad(get("https://feeds.example/x", Guard(), proxy=f"http://me:secret@127.0.0.1:{site.port}"))

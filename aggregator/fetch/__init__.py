@@ -8,7 +8,7 @@ decode     Content-Encoding under a cap
 explain    what went wrong, in words
 """
 
-from aggregator.fetch.client import PERMANENT, Client
+from aggregator.fetch.client import Client
 from aggregator.fetch.guard import Guard
 
-__all__ = ["PERMANENT", "Client", "Guard"]
+__all__ = ["Client", "Guard"]

@@ -28,13 +28,15 @@ ACCEPT = (
     "application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, */*;q=0.1"
 )
 MAX_REDIRECTS = 5
-PERMANENT = (301, 308)
-_REDIRECTS = (*PERMANENT, 302, 303, 307)
+_REDIRECTS = (301, 302, 303, 307, 308)
 _DOCUMENTS = (200, 203, 226)
 
 
 class Client:
-    """One client for all requests of this program; use it as an async context manager."""
+    """One client for all requests of this program; use it as an async context manager.
+
+    `proxy` is http://[user:password@]host:port. Raises FetchError where it is not.
+    """
 
     def __init__(
         self, user_agent: str, guard: Guard, concurrency: int = 100, per_host: int = 2, proxy: str | None = None
@@ -42,7 +44,10 @@ class Client:
         self.names = Names()
         self._agent = user_agent
         self._guard = guard
-        self._proxy = parse(proxy) if proxy else None
+        try:
+            self._proxy = parse(proxy) if proxy else None
+        except FetchError as error:
+            raise FetchError(f"fetch.proxy: {error}") from None
         free = (self._proxy.host, self._proxy.port) if self._proxy else None
         self._transport = Transport(Dialer(self.names, guard, free), self._proxy)
         self._slots = asyncio.Semaphore(concurrency)
