@@ -58,6 +58,7 @@ class Poll:
     error: str | None = None
     unreachable: bool = False
     excused: bool = False  # failed, but through no fault of the feed: the network is down, its host asked for a rest
+    seconds: float = 0.0  # of the fetch
     articles: tuple[int, ...] = ()  # the new ones
 
     @property
@@ -113,7 +114,7 @@ class Aggregator:
             await self._write(self._sync)
             await self._write(self.site.sweep)
             await self._stack.enter_async_context(self.engine)
-            self.client = self._poller.client = await self._stack.enter_async_context(_client(self.config))
+            self.client = self._poller.client = await self._stack.enter_async_context(client_for(self.config))
             self._pinger = Pinger(lambda: self.client)
             self._stack.push_async_callback(self._pinger.close)
             self._stack.push_async_callback(self.websub.close)
@@ -134,7 +135,9 @@ class Aggregator:
 
     async def reconfigure(self, config: Config) -> None:
         """Puts another configuration in force; its database must be the same. Polls under way end as they began."""
-        client = await self._stack.enter_async_context(_client(config)) if config.fetch != self.config.fetch else None
+        client = (
+            await self._stack.enter_async_context(client_for(config)) if config.fetch != self.config.fetch else None
+        )
         self.config = config
         self.client = self._poller.client = client or self.client
         self._poller.configure(config)
@@ -246,6 +249,11 @@ class Aggregator:
             pages += step
         return pages
 
+    @property
+    def polling(self) -> tuple[int, int]:
+        """(feeds being polled, polls that wait for their commit)"""
+        return len(self._busy), self._outcomes.qsize()
+
     async def read(self, question: Callable[[Read], T]) -> T:
         """An answer from the database, through the writer's connection."""
         return await self._write(lambda: question(Read(self.store.connection)))
@@ -285,7 +293,14 @@ class Aggregator:
                 polls = await self._write(self._commit, [(outcome, unreachable) for outcome, _, unreachable in batch])
             except sqlite3.Error as error:
                 # Nothing of the batch is stored, its validators neither: all of it is fetched again when this is over.
-                self.faults.append(f"can't write {self.config.database}: {error}; trying again in {_AFTER_FAULT:g} s")
+                hint = (
+                    ""
+                    if isinstance(error, sqlite3.OperationalError)
+                    else " (`aggregator healthcheck --deep` says more)"
+                )
+                self.faults.append(
+                    f"can't write {self.config.database}: {error}{hint}; trying again in {_AFTER_FAULT:g} s"
+                )
                 await asyncio.sleep(_AFTER_FAULT)
                 polls = [Poll(o.due.title, o.due.url, o.status, error=f"not stored: {error}") for o, _, _ in batch]
             for (_, future, _), poll in zip(batch, polls, strict=True):
@@ -340,6 +355,7 @@ class Aggregator:
             copies=Read(self.store.connection).copies_among(articles),
             error=outcome.error,
             excused=outcome.excused,
+            seconds=outcome.seconds,
             articles=tuple(articles),
         )
 
@@ -363,7 +379,8 @@ class Aggregator:
         return await asyncio.get_running_loop().run_in_executor(self._writer, lambda: function(*args))
 
 
-def _client(config: Config) -> Client:
+def client_for(config: Config) -> Client:
+    """The HTTP client that a configuration asks for."""
     fetch = config.fetch
     agent, guard = user_agent(fetch.contact), Guard(fetch.allow_private)
     return Client(agent, guard, fetch.concurrency, fetch.per_host, fetch.proxy)

@@ -32,6 +32,7 @@ class Subscription:
     learn: bool = True
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    since: datetime | None = None
     headers: tuple[tuple[str, str], ...] = ()
     dedupe: bool = True
     enabled: bool = True

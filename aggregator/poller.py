@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from aggregator import schedule
 from aggregator.config import Config, is_own
 from aggregator.digest import Digest, Job
+from aggregator.digest import wishes as rules
 from aggregator.engine import Engine
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import Client
@@ -222,5 +223,4 @@ def _host(url: str) -> str:
 
 def _mark(response: Response, subscription: Subscription) -> bytes:
     """Of a body and all that decides what becomes of it: the same mark needs no second look."""
-    wishes = repr((subscription.remove, subscription.include, subscription.exclude))
-    return hashlib.blake2b(wishes.encode() + b"\x1f" + response.body, digest_size=16).digest()
+    return hashlib.blake2b(repr(rules(subscription)).encode() + b"\x1f" + response.body, digest_size=16).digest()

@@ -42,13 +42,17 @@ ALIASES = {
     "opml.xml": "feeds.opml",
 }
 _PUSH_SIZE, _PUSH_SECONDS = 10 * 2**20, 30.0  # largest push of a hub, and how long it may take
-_OTHERS = ("healthz", "readyz")  # paths that have routes of their own, for GET and HEAD
+_OTHERS = ("healthz", "readyz", "metrics")  # paths that have routes of their own, for GET and HEAD
+_STYLED = ("atom", "rss")
 # The articles were made safe when they were stored; a second lock costs nothing.
 _SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": publish.html.POLICY,
 }
+
+
+Probe = Callable[[], tuple[int, bytes, str]]  # status, body and media type of an answer made at the moment
 
 
 class Callback(Protocol):
@@ -74,25 +78,47 @@ def application(
     auth: str | None,
     ready: Callable[[], bool],
     pages: Pages | None = None,
-    callback: Callback | None = None,
+    probes: Mapping[str, Probe] | None = None,
 ) -> Starlette:
     """The ASGI application. `auth` is user:password or None; `ready` says whether the program can do its job.
 
-    `pages` makes the pages for people, `callback` takes what WebSub hubs say.
+    `probes` are answers by path, "metrics" and so on, that stand before the pages and documents.
     """
+    probes = probes or {}
 
     async def alive(request: Request) -> Response:
+        if "healthz" in probes:
+            return _probed(probes["healthz"])
         return PlainTextResponse("ok\n", headers=_SAFE)
 
     async def readiness(request: Request) -> Response:
         if auth is not None and not _authorized(request.headers.get("authorization"), auth):
             return _unauthorized()
+        if (probe := probes.get(request.url.path.strip("/"))) is not None:
+            return _probed(probe)
         return PlainTextResponse(*(("ready\n", 200) if ready() else ("not ready\n", 503)), headers=_SAFE)
+
+    routes = [
+        Route("/healthz", alive),
+        Route("/readyz", readiness),
+        *(Route(f"/{path}", readiness) for path in probes if path not in ("healthz", "readyz")),
+        Route("/{path:path}", Documents(site, auth, pages)),
+    ]
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False
+    return app
+
+
+def _probed(probe: Probe) -> Response:
+    status, body, kind = probe()
+    return Response(body, status, {**_SAFE, "Cache-Control": "no-store"}, kind)
+
+
+def with_callback(app: Starlette, callback: Callback) -> Starlette:
+    """The application with /websub/<token>, where hubs bring news to."""
 
     async def websub(request: Request) -> Response:
         token = request.path_params["token"]
-        if callback is None:
-            return PlainTextResponse("404: not a subscriber\n", 404, _SAFE)
         if request.method != "POST":
             challenge = await callback.verify(token, request.query_params, datetime.now(UTC))
             return PlainTextResponse(challenge or "", 404 if challenge is None else 200, _SAFE)
@@ -107,14 +133,7 @@ def application(
             return PlainTextResponse("408: too slow\n", 408, _SAFE)
         return Response(status_code=await callback.push(token, request.headers, body), headers=_SAFE)
 
-    routes = [
-        Route("/healthz", alive),
-        Route("/readyz", readiness),
-        Route("/websub/{token}", websub, methods=["GET", "POST"]),
-        Route("/{path:path}", Documents(site, auth, pages)),
-    ]
-    app = Starlette(routes=routes)
-    app.router.redirect_slashes = False
+    app.router.routes.insert(0, Route("/websub/{token}", websub, methods=["GET", "POST"]))
     return app
 
 
@@ -165,7 +184,7 @@ def _respond(request: Headers, document: Document, whose: str) -> Response:
     headers = {
         "ETag": etag,
         "Last-Modified": rfc822(document.changed).replace("+0000", "GMT"),
-        "Vary": "Accept-Encoding",
+        "Vary": "Accept-Encoding, Accept" if document.kind in _STYLED else "Accept-Encoding",
         # May be kept, but is asked about each time: a 304 costs nothing, and a change shows at once.
         "Cache-Control": f"{whose}, max-age=0, must-revalidate",
         **_SAFE,
@@ -185,6 +204,9 @@ def _respond(request: Headers, document: Document, whose: str) -> Response:
             status, body = 226, gzip.compress(news, 1, mtime=0) if coding == "gzip" else news
             headers |= {"IM": "feed", "Cache-Control": "no-store, im"}
     headers["Content-Type"] = document.type
+    if document.kind in _STYLED and "text/html" in (request.get("accept") or "").lower():
+        # Browsers show the feed's own types as raw text, or offer to save them; as XML the style sheet is used.
+        headers["Content-Type"] = "application/xml; charset=utf-8"
     if coding == "gzip":
         headers["Content-Encoding"] = "gzip"
     return Response(body, status, headers)

@@ -18,7 +18,7 @@ import hashlib
 import platform
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from aggregator import page
 from aggregator.config import Config
 from aggregator.errors import StoreError
-from aggregator.page import Alternate, Asked, Frame, Mistaken, charts, views, words
+from aggregator.page import Alternate, Asked, Frame, Mistaken, about, charts, health, parts, river, story, words
 from aggregator.server import content_coding, is_fresh
 from aggregator.site import slug
 from aggregator.store import Before, Pages, Slow, Wanted, open_pages
@@ -46,7 +46,6 @@ AT_ONCE = 4  # pages that are made side by side
 KEPT = 30.0  # seconds that statistics over all feeds are good for
 
 _LONGEST_ARTICLE = 200_000  # characters; beyond, the beginning is shown as plain text
-_KINDS = (("atom", "atom+xml", "Atom"), ("rss", "rss+xml", "RSS"), ("json", "feed+json", "JSON Feed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +75,7 @@ class Web:
     _makers: dict[str, Callable[..., Answer]] = field(init=False)
 
     def __post_init__(self) -> None:
+        page.prepare()
         self._makers = {
             r"/": self._river,
             r"/story/(\d{1,18})": self._story,
@@ -124,7 +124,7 @@ class Web:
                           "Fewer words or another filter are quicker.")  # fmt: skip
         except StoreError:
             return _fault(frame, 503, "The database can't be read", "It is busy, or something is wrong with it; "
-                          "`aggregator healthcheck` knows more. Please try again in a moment.")  # fmt: skip
+                          "aggregator healthcheck knows more. Please try again in a moment.")  # fmt: skip
 
     def _frame(self, request: Request) -> Frame:
         config = self.config()
@@ -135,7 +135,7 @@ class Web:
             first
         )
         feeds = tuple(Alternate(f"{config.output.title} ({name})", f"feed.{end}", f"application/{kind}")
-                      for end, kind, name in _KINDS)  # fmt: skip
+                      for end, kind, name in about.FORMATS)  # fmt: skip
         return Frame(config.output.title, self.clock(), "../" * (path.count("/") - 1), here, not quiet, feeds)
 
     def _missing(self, frame: Frame, parameters: Mapping[str, str]) -> Answer:
@@ -159,11 +159,11 @@ class Web:
             wanted = Wanted(asked.q, feeds, asked.lang or None, asked.copied, before)
             rows, cut = pages.river(wanted, STORIES + 1)  # one more than is shown says that there are more
             tags = sorted({tag for subscription in config.feeds for tag in subscription.tags})
-            choices = views.Choices(known, tags, pages.languages(), pages.counts())
+            choices = river.Choices(known, tags, pages.languages(), pages.counts())
         more = len(rows) > STORIES
 
-        def made(shown: views.Rows) -> str:
-            view = views.river(asked, shown, more or len(shown) < len(rows), choices, frame.now)
+        def made(shown: Sequence[parts.Row]) -> str:
+            view = river.view(asked, shown, more or len(shown) < len(rows), choices, frame.now)
             return page.render(
                 "river.html", frame, view=view, asked=asked, looked_at=FEW if cut and not view.older else 0
             )
@@ -171,21 +171,21 @@ class Web:
         html, _ = page.trim(made, rows[:STORIES])
         return Answer(html)
 
-    def _story(self, story: int, frame: Frame, parameters: Mapping[str, str]) -> Answer:
+    def _story(self, number: int, frame: Frame, parameters: Mapping[str, str]) -> Answer:
         chosen = parameters.get("copy", "")
         with self._open() as pages:
-            row = pages.story(story)
+            row = pages.story(number)
             if row is None:
-                raise _Nothing(f"There is no story with the number {story}. It may have been joined with another, or have "
+                raise _Nothing(f"There is no story with the number {number}. It may have been joined with another, or have "
                                "been removed because of its age.")  # fmt: skip
-            members = pages.members(story, MEMBERS)
+            members = pages.members(number, MEMBERS)
             copies = [member["id"] for member in members if not member["leads"]]
             copy = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 19 else None
             if copy not in copies:
                 copy = copies[0] if copies else None
             lead = pages.article(row["lead_article_id"], _LONGEST_ARTICLE)
             compared = pages.article(copy, _LONGEST_ARTICLE) if copy is not None else None
-        view = views.story(row, members, lead, compared)
+        view = story.view(row, members, lead, compared)
         return Answer(page.render("story.html", frame, view=view))
 
     def _feeds(self, frame: Frame, parameters: Mapping[str, str]) -> Answer:
@@ -196,10 +196,10 @@ class Web:
             statistics = self._statistics(pages, [row["id"] for row in rows], frame.now)
         if not rows and number > 1:
             raise _Nothing("There are not so many feeds.")
-        view = views.Health(
-            sentence=views.feeds_sentence(counts),
-            feeds=[views.feed(row, statistics) for row in rows],
-            days=views.DAYS,
+        view = health.Health(
+            sentence=health.feeds_sentence(counts),
+            feeds=[health.feed(row, statistics) for row in rows],
+            days=parts.DAYS,
             page=number,
             pages=-(-total // FEEDS),
         )
@@ -212,28 +212,28 @@ class Web:
             if row is None:
                 raise _Nothing(f"There is no feed with the number {feed}.")
             statistics = self._statistics(pages, [feed], frame.now)
-            polls = [views.poll(poll) for poll in pages.polls(feed, POLLS)]
+            polls = [health.poll(poll) for poll in pages.polls(feed, POLLS)]
             names = {known["id"]: known["title"] for known in pages.feeds()}
         subscription = next((s for s in config.feeds if s.url == row["configured_url"]), None)
         tags = subscription.tags if subscription else ()
         view = {
-            "days": views.DAYS,
+            "days": parts.DAYS,
             "polls": polls,
-            "flows": views.flows_of(feed, charts.flows(statistics.copies), names),
-            "facts": views.facts(row, tags, frame.now),
+            "flows": health.flows_of(feed, charts.flows(statistics.copies), names),
+            "facts": health.facts(row, tags, frame.now),
         }
-        return Answer(page.render("feed.html", frame, view=view, feed=views.feed(row, statistics)))
+        return Answer(page.render("feed.html", frame, view=view, feed=health.feed(row, statistics)))
 
     def _flows(self, frame: Frame, parameters: Mapping[str, str]) -> Answer:
         with self._open() as pages:
             found = charts.flows(self._statistics(pages, [], frame.now).copies)
             names = {feed["id"]: feed["title"] for feed in pages.feeds()}
         view = {
-            "days": views.DAYS,
+            "days": parts.DAYS,
             "flows": found[:FLOWS],
             "more": max(0, len(found) - FLOWS),
             "names": names,
-            "sentence": views.flows_sentence(found),
+            "sentence": health.flows_sentence(found),
         }
         return Answer(page.render("flows.html", frame, view=view, picture=charts.picture(found)))
 
@@ -241,47 +241,35 @@ class Web:
         config = self.config()
         with self._open() as pages:
             versions, counts, recipes = pages.versions(), pages.counts(), pages.examples()
-        site = config.output.base_url.rstrip("/")
+        site = config.output.base_url.rstrip("/") + "/"
         tags = sorted({tag for subscription in config.feeds for tag in subscription.tags})
-        parts = [(f"Tag {tag}", f"tags/{slug(tag)}") for tag in tags]
-        parts += [(more.title or more.name, f"feeds/{more.name}") for more in config.output.feeds]
-        view = {
-            "sentence": f"This page merges {words.count(counts['feeds'], 'feed')} into one that shows every story once: "
-            f"{words.count(counts['stories'], 'story', 'stories')} out of {words.count(counts['articles'], 'article')} so far. "
-            "Where several sources carry the same text, the origin leads, and the copies are named beside it.",
-            "main": [(name, {"path": f"feed.{end}", "url": f"{site}/feed.{end}"}) for end, _, name in _KINDS]
-            + [("The list of sources (OPML)", {"path": "feeds.opml", "url": f"{site}/feeds.opml"})],
-            "more": [
-                {"title": title, "paths": [(name, f"{path}.{end}") for end, _, name in _KINDS]}
-                for title, path in parts[:60]
-            ],
-            "left_out": max(0, len(parts) - 60),
-            "recipes": [(recipe["question"], recipe["sql"]) for recipe in recipes],
-            "versions": [
-                ("aggregator", version("aggregator")),
-                ("Python", platform.python_version()),
-                ("SQLite", versions["sqlite"]),
-                ("Database", f"schema {versions['schema']}, {words.size(versions['bytes'])}"),
-            ],
-        }
+        outputs = [(f"Tag {tag}", f"tags/{slug(tag)}") for tag in tags]
+        outputs += [(more.title or more.name, f"feeds/{more.name}") for more in config.output.feeds]
+        programs = [
+            ("aggregator", version("aggregator")),
+            ("Python", platform.python_version()),
+            ("SQLite", versions["sqlite"]),
+            ("Database", f"schema {versions['schema']}, {words.size(versions['bytes'])}"),
+        ]
+        view = about.view(site, outputs, counts, recipes, programs)
         return Answer(page.render("about.html", frame, view=view))
 
     def _open(self) -> AbstractContextManager[Pages]:
         return open_pages(self.config().database)
 
-    def _statistics(self, pages: Pages, feeds: list[int], now: datetime) -> views.Statistics:
+    def _statistics(self, pages: Pages, feeds: list[int], now: datetime) -> health.Statistics:
         """The last days of these feeds. Who copied whom is asked over all, so the answer is kept for a while."""
-        since = now - timedelta(days=views.DAYS)
+        since = now - timedelta(days=parts.DAYS)
         kept = self._copies
         if kept is None or time.monotonic() > kept[0]:
             kept = (time.monotonic() + KEPT, pages.copies(since))
             self._copies = kept
-        return views.Statistics(pages.per_day(feeds, since), kept[1], now)
+        return health.Statistics(pages.per_day(feeds, since), kept[1], now)
 
 
 def _of_tag(config: Config, tag: str) -> tuple[Alternate, ...]:
     return tuple(Alternate(f"{config.output.title}: {tag} ({name})", f"tags/{slug(tag)}.{end}", f"application/{kind}")
-                 for end, kind, name in _KINDS)  # fmt: skip
+                 for end, kind, name in about.FORMATS)  # fmt: skip
 
 
 def _page_number(value: str) -> int:

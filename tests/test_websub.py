@@ -20,7 +20,7 @@ from aggregator.app import Aggregator
 from aggregator.config import Config, Listen, loads
 from aggregator.engine import Here
 from aggregator.model import Response
-from aggregator.server import Server, application, bind
+from aggregator.server import Server, application, bind, with_callback
 from aggregator.websub import discover, is_genuine
 from tests.awkward import Awkward, says
 from tests.conftest import NOW, Post, rss
@@ -147,7 +147,9 @@ def config(folder: Path, site: Awkward, public: str | None = "https://news.examp
 async def playing(config: Config, site: Awkward) -> AsyncIterator[Play]:
     async with Aggregator(config, Here(), lambda: NOW) as aggregator:
         sock = bind(Listen("127.0.0.1", 0))
-        server = Server(application(aggregator.site, config.server.auth, lambda: True, None, aggregator.websub))
+        server = Server(
+            with_callback(application(aggregator.site, config.server.auth, lambda: True), aggregator.websub)
+        )
         serving = asyncio.create_task(server.serve([sock]))
         while not server.started:
             await asyncio.sleep(0.005)

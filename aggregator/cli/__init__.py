@@ -1,6 +1,7 @@
 """The commands. The only door of click and rich.
 
 group     the group, the options all commands share, how errors end
+edit      init, add, remove, import, export: what changes feeds.yaml
 run       demo, run, poll, publish: what works
 look      status, stories, explain, check: what looks
 test      tries one feed and stores nothing
@@ -8,7 +9,7 @@ upkeep    search, examples, backup, prune, healthcheck: what looks inside and ta
 tables    how results are shown
 """
 
-from aggregator.cli import look, run, test, upkeep  # they register their commands
+from aggregator.cli import edit, look, run, test, upkeep  # they register their commands
 from aggregator.cli.group import main
 
-__all__ = ["look", "main", "run", "test", "upkeep"]
+__all__ = ["edit", "look", "main", "run", "test", "upkeep"]

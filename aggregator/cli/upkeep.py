@@ -42,8 +42,8 @@ def search(config_path: Path, as_json: bool, number: int, copies: bool, query: t
 
     All words must be there. "Several words" in quotes stand together, OR and NOT stand between words, flood* finds
     beginnings, title:flood looks in titles only. Accents and capitals make no difference. Of a word that thousands of
-    articles have, the newest thousand are ranked. Chinese, Japanese and Thai words are looked for letter by letter in the
-    newest 10,000 articles.
+    articles have, the newest thousand are ranked. Chinese, Japanese and Thai words are looked for letter by letter in
+    the newest 10,000 articles.
 
     \b
     Examples:
@@ -121,6 +121,10 @@ def backup(config_path: Path, file: Path) -> None:
 
     The copy is checked, and stands wholly on the disk before it takes FILE's name. A FILE that is an older backup is
     replaced; any other file is left alone.
+
+    \b
+    Example:
+      aggregator backup /var/backups/aggregator.db
     """
     config = load(config_path)
     with open_reader(config.database) as connection:
@@ -184,6 +188,11 @@ def healthcheck(config_path: Path, as_json: bool, deep: bool) -> None:
     """Say whether all is well: the file, the polls, the disk, the published feed; exit code 1 if it is not.
 
     Only looks, so it can run beside the daemon, as often as you like (--deep: once a day).
+
+    \b
+    Examples:
+      aggregator healthcheck
+      aggregator healthcheck --deep --json
     """
     config = load(config_path)
     with open_reader(config.database) as connection:

@@ -1,7 +1,9 @@
 """The pages for people: rows -> HTML. Pure; the only door of jinja2.
 
 asked      what is asked for, from and to an address
-views      what each page shows, made of rows
+river, story, health, about
+           what each page shows, made of rows
+parts      small pieces of these
 render     templates -> HTML, and the rules of the page (Content-Security-Policy)
 words      numbers, times and faults in words
 content    an article's HTML inside our page
@@ -13,7 +15,7 @@ style sheet, the icon and a small script, without which everything works.
 """
 
 from aggregator.page.asked import Asked, Mistaken
-from aggregator.page.render import LONGEST, POLICY, QUIET_POLICY, STATIC, Alternate, Asset, Frame, render, trim
+from aggregator.page.render import LONGEST, POLICY, QUIET_POLICY, STATIC, Alternate, Asset, Frame, prepare, render, trim
 
 __all__ = [
     "LONGEST",
@@ -25,6 +27,7 @@ __all__ = [
     "Asset",
     "Frame",
     "Mistaken",
+    "prepare",
     "render",
     "trim",
 ]

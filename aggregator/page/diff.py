@@ -1,17 +1,19 @@
-"""Two texts word by word: what a copy kept, added and dropped."""
+"""Two texts word by word: what a copy kept, added and dropped, and what in it is boilerplate."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal
 
 LONGEST = 3000  # words of each side that are compared; comparing costs their product at worst
 
-Kind = Literal["kept", "added", "dropped"]
-KINDS: tuple[Kind, ...] = ("kept", "added", "dropped")
+Kind = Literal["kept", "added", "dropped", "masked"]
+KINDS: tuple[Kind, ...] = ("kept", "added", "dropped", "masked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +37,43 @@ class Diff:
         return sum(piece.words for piece in self.pieces if piece.kind == kind)
 
 
-def compare(lead: str, copy: str) -> Diff:
-    """The difference from lead to copy; case and punctuation at a word's edge make no difference."""
+def compare(lead: str, copy: str, masked: Sequence[str] = ()) -> Diff:
+    """The difference from lead to copy; case and punctuation at a word's edge make no difference.
+
+    `masked` are passages of the copy that are boilerplate: their words count neither as kept nor as added.
+    """
     ours, theirs = _tokens(lead), _tokens(copy)
     cut = len(ours) > LONGEST or len(theirs) > LONGEST
-    return Diff(tuple(_pieces(ours[:LONGEST], theirs[:LONGEST])), cut)
-
-
-def _pieces(lead: list[str], copy: list[str]) -> Iterator[Piece]:
-    a, b = [_fold(word) for word in lead], [_fold(word) for word in copy]
+    ours, theirs = ours[:LONGEST], theirs[:LONGEST]
+    a, b = [_fold(word) for word in ours], [_fold(word) for word in theirs]
+    mask = _mask(b, masked)
     # Words that are all over a long text would make this quadratic; autojunk leaves them to their neighbours.
     matcher = difflib.SequenceMatcher(None, a, b, autojunk=len(a) > 600)
+    pieces: list[Piece] = []
     for _, i, j, k, m in matcher.get_opcodes():
-        if a[i:j] == b[k:m]:
-            yield Piece("kept", "".join(copy[k:m]), m - k)
-            continue
-        if j > i:
-            yield Piece("dropped", "".join(lead[i:j]), j - i)
-        if m > k:
-            yield Piece("added", "".join(copy[k:m]), m - k)
+        same = a[i:j] == b[k:m]
+        if j > i and not same:
+            pieces.append(Piece("dropped", "".join(ours[i:j]), j - i))
+        pieces += _runs("kept" if same else "added", theirs[k:m], mask[k:m])
+    return Diff(tuple(pieces), cut)
+
+
+def _runs(kind: Kind, words: list[str], mask: bytearray) -> Iterator[Piece]:
+    """Words of the copy, parted where boilerplate begins and ends."""
+    for is_masked, run in groupby(zip(words, mask, strict=True), key=itemgetter(1)):
+        chosen = [word for word, _ in run]
+        yield Piece("masked" if is_masked else kind, "".join(chosen), len(chosen))
+
+
+def _mask(words: list[str], passages: Sequence[str]) -> bytearray:
+    """A 1 for each word that belongs to one of the passages."""
+    mask = bytearray(len(words))
+    for passage in passages:
+        sought = [_fold(word) for word in _tokens(passage)]
+        for i in range(len(words) - len(sought) + 1) if sought else ():
+            if words[i] == sought[0] and words[i : i + len(sought)] == sought:
+                mask[i : i + len(sought)] = b"\x01" * len(sought)
+    return mask
 
 
 def _tokens(text: str) -> list[str]:

@@ -108,6 +108,12 @@ def _environment() -> Environment:
 _ENVIRONMENT = _environment()
 
 
+def prepare() -> None:
+    """Compiles the templates, so that the first reader need not wait for it."""
+    for name in _ENVIRONMENT.list_templates():
+        _ENVIRONMENT.get_template(name)
+
+
 def render(template: str, frame: Frame, **values: object) -> str:
     """A page as HTML."""
     return _ENVIRONMENT.get_template(template).render(frame=frame, **values)

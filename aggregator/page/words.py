@@ -101,9 +101,9 @@ def trouble(status: int | None, error: str) -> str:
     if status is None:
         return _without_answer(error.lower())
     known = {
-        401: "The feed asks for a password: set an Authorization header under its `headers`.",
-        403: "The site refuses us. It may not want programs, or ask who we are: set `fetch.contact`.",
-        404: "There is nothing at this address any more. `aggregator add` finds the feed behind the site's page.",
+        401: "The feed asks for a password: set an Authorization header among its headers in feeds.yaml.",
+        403: "The site refuses us. It may not want programs, or wonder who we are: fetch.contact in feeds.yaml tells it.",
+        404: "There is nothing at this address any more. The site's own page may say where the feed is now.",
         410: "The feed is gone for good, says its server; it will not be asked for again.",
         429: "We ask too often for this site; we wait as long as it wishes.",
     }

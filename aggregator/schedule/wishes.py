@@ -90,9 +90,13 @@ def _frame(body: bytes) -> str:
 
 
 def _inner(head: str, outer: str, inner: str) -> list[str]:
-    match = re.search(rf"<{outer}\b[^>]{{0,200}}>(.{{0,5000}}?)</{outer}", head, re.S | re.I)
-    found = re.findall(rf"<{inner}\b[^>]{{0,200}}>\s{{0,50}}(\w{{1,10}})\s{{0,50}}<", match[1], re.I) if match else []
-    return [str(text) for text in found]
+    start = re.search(rf"<{outer}\b[^<>]{{0,200}}>", head, re.I)
+    if start is None:
+        return []
+    end = head.lower().find(f"</{outer.lower()}", start.end())
+    text = head[start.end() : end] if end >= 0 else ""
+    found = re.findall(rf"<{inner}\b[^<>]{{0,200}}>\s{{0,50}}(\w{{1,10}})\s{{0,50}}<", text, re.I)
+    return [str(value) for value in found]
 
 
 def _value(head: str, name: str) -> str | None:

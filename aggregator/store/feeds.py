@@ -32,6 +32,7 @@ class Due:
     last_modified: str | None
     body_hash: bytes | None
     ttl: timedelta | None
+    due_at: datetime | None = None
     validators_url: str | None = None
     wishes: Wishes = field(default_factory=Wishes)
     move: Move = field(default_factory=Move)
@@ -87,6 +88,7 @@ def _due(row: sqlite3.Row) -> Due:
         last_modified=row["last_modified"],
         body_hash=row["body_hash"],
         ttl=timedelta(seconds=row["ttl_seconds"]) if row["ttl_seconds"] else None,
+        due_at=from_text(row["next_poll_at"]),
         validators_url=row["validators_url"],
         wishes=Wishes.from_text(row["wishes"]),
         move=Move(row["moving_to"], row["moving_seen"] or 0),

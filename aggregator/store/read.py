@@ -6,11 +6,12 @@ import json
 import sqlite3
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from aggregator.filters import passes
+from aggregator.filters import Filter, Subject
 from aggregator.model import Copy, Enclosure, Source, Story
 from aggregator.store.hashes import host_of
 from aggregator.store.times import from_text
@@ -34,9 +35,14 @@ class Choice:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
-    def matches(self, title: str, text: str) -> bool:
-        """Whether a lead passes the patterns, which are searched in title and text."""
-        return passes(f"{title}\n{text}", self.include, self.exclude)
+    def matcher(self) -> Callable[[str, str, str | None, str, str], bool]:
+        """Whether a lead passes the patterns, from its title, text, author, categories (JSON) and url."""
+        sieve = Filter(self.include, self.exclude)
+
+        def chosen(title: str, text: str, author: str | None, categories: str, url: str) -> bool:
+            return sieve.decide(Subject(title, text, author or "", json.loads(categories), url)).passes
+
+        return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,8 @@ class Read:
         """The newest stories of a choice that the merged feed may show."""
         where, values = "WHERE _entries.held = 0", []
         if choice is not None and (choice.include or choice.exclude):
-            self.connection.create_function("chosen", 2, choice.matches, deterministic=True)
-            where += " AND chosen(lead.title, lead.content_text)"
+            self.connection.create_function("chosen", 5, choice.matcher(), deterministic=True)
+            where += " AND chosen(lead.title, lead.content_text, lead.author, lead.categories, lead.url)"
         if choice is not None and choice.feeds is not None:
             where += (
                 " AND EXISTS (SELECT 1 FROM articles AS a WHERE a.story_id = stories.id "
@@ -93,6 +99,20 @@ class Read:
     def feeds(self) -> list[Row]:
         """All feeds, by title."""
         return _rows(self.connection.execute("SELECT * FROM feeds ORDER BY title, id"))
+
+    def gauges(self, now: datetime) -> Row:
+        """Numbers of feeds by state, of failing ones, how long the one longest due has waited, and what is stored."""
+        rows = self.connection.execute(
+            "SELECT state, count(*) AS feeds, sum(failures > 0) AS failing, min(next_poll_at) AS first FROM feeds GROUP BY 1"
+        ).fetchall()
+        active = next((row for row in rows if row["state"] == "active"), None)
+        waited = (now - from_text(active["first"])).total_seconds() if active else 0.0
+        return {
+            "feeds": {row["state"]: row["feeds"] for row in rows},
+            "failing": active["failing"] if active else 0,
+            "overdue": max(0.0, waited),
+            **{name: self.counts()[name] for name in ("articles", "stories")},
+        }
 
     def health(self) -> list[Row]:
         """The view feed_health."""
