@@ -88,7 +88,7 @@ class Client:
 
     async def _bounded(self, poll: _Poll) -> Response | FetchError:
         try:
-            async with asyncio.timeout(poll.request.timeout):
+            async with asyncio.timeout(poll.request.timeout), poll:
                 return await poll.run()
         except FetchError as error:
             failure = error
@@ -111,11 +111,22 @@ class _Poll:
         self.answered = False  # whether the header of an answer has come
         self._client = client
         self._form = form
-        self._cookies = httpx.Cookies()  # for this poll only: some sites set one and redirect to see it again
+        # Its cookies live as long as it does: some sites set one and redirect to see it again.
+        self._http = httpx.AsyncClient(transport=client._transport, trust_env=False)
         self._sent: set[tuple[str, str | None]] = set()
         self._start = asyncio.get_running_loop().time()
 
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, value, trace)
+
     async def run(self) -> Response:
+        """Follows the hops to the end. Raises FetchError, and what httpcore raises."""
         first = address = parse(self.request.url)
         validated = parse(self.request.validators_url) if self.request.validators_url else first
         trusted = True
@@ -132,7 +143,7 @@ class _Poll:
             if conditional:
                 fields = _over(fields, *self._conditions())
             async with self._send(address, fields) as answer:
-                status, location = answer.status_code, _location(answer)
+                status, location = answer.status_code, answer.extensions["location"]
                 if status not in _REDIRECTS or location is None or self._form is not None:
                     if status == 304 and not conditional:
                         raise FetchError("HTTP 304: says that nothing has changed, but was not asked that", 304)
@@ -153,18 +164,15 @@ class _Poll:
             content=self._form,
             extensions={"target": address.target.encode("ascii")},
         )
-        self._cookies.set_cookie_header(outgoing)
+        self._http.cookies.set_cookie_header(outgoing)
         sent = (str(address), outgoing.headers.get("cookie"))
         if sent in self._sent:
             raise FetchError("redirects in a circle")
         self._sent.add(sent)
-        # Not through httpx.AsyncClient: it looks into each Location first and raises where that is odd, and its jar
-        # outlives the poll.
-        response = await self._client._transport.handle_async_request(outgoing)
-        response.request = outgoing
+        # A request of our own making: httpx adds nothing to it, and the body stays as it is on the wire.
+        response = await self._http.send(outgoing, stream=True)
         try:
             self.answered = True
-            self._cookies.extract_cookies(response)
             yield response
         finally:
             await response.aclose()
@@ -230,10 +238,6 @@ def _bytes(value: str) -> bytes:
         return value.encode("latin-1")
     except UnicodeEncodeError:
         return value.encode("utf-8")  # written by a person, in feeds.yaml
-
-
-def _location(answer: httpx.Response) -> bytes | None:
-    return next((value for name, value in answer.headers.raw if name.lower() == b"location"), None)
 
 
 def _status(answer: httpx.Response) -> str:

@@ -20,8 +20,9 @@ from aggregator.fetch.connect import Dialer
 class Transport(httpx.AsyncBaseTransport):
     """Sends each request once, over a connection of its own, through `proxy` where there is one.
 
-    The path that goes on the wire is the extension "target", in bytes. Raises httpcore's exceptions, and FetchError for
-    an address that may not be connected.
+    The path that goes on the wire is the extension "target", in bytes. The Location of an answer is its extension
+    "location", in bytes or None, and no header field: httpx would read it first and raise where it is odd. Raises
+    httpcore's exceptions, and FetchError for an address that may not be connected.
     """
 
     def __init__(self, dialer: Dialer, proxy: Address | None = None) -> None:
@@ -51,8 +52,12 @@ class Transport(httpx.AsyncBaseTransport):
         except BaseException:
             await connection.aclose()
             raise
+        location = next((value for name, value in answer.headers if name.lower() == b"location"), None)
         return httpx.Response(
-            answer.status, headers=answer.headers, stream=_Body(answer, connection), extensions=answer.extensions
+            answer.status,
+            headers=[(name, value) for name, value in answer.headers if name.lower() != b"location"],
+            stream=_Body(answer, connection),
+            extensions={**answer.extensions, "location": location},
         )
 
     @functools.cached_property
