@@ -90,22 +90,6 @@ def test_almost_all_is_not_all() -> None:
     assert (words.percent(0.999), words.percent(1.0)) == ("99%", "100%")
 
 
-@pytest.mark.parametrize(
-    ("status", "error", "part"),
-    [
-        (404, "HTTP 404", "nothing at this address"),
-        (410, "HTTP 410", "gone for good"),
-        (429, "HTTP 429", "too often"),
-        (503, "HTTP 503", "in trouble"),
-        (200, "this is a web page", "no feed"),
-        (None, "certificate verify failed", "certificate"),
-        (None, "can't connect", "could not be reached"),
-    ],
-)
-def test_errors_in_plain_words(status: int | None, error: str, part: str) -> None:
-    assert part in words.trouble(status, error)
-
-
 # ---- an article's HTML ----------------------------------------------------------------------------------------------
 
 
@@ -512,7 +496,7 @@ def test_programs_get_short_words(site: Served) -> None:
 def test_the_feeds_in_trouble_come_first_with_advice(site: Served) -> None:
     page = site.get("/feeds").body
     assert page.index("Failing") < page.index("Well")
-    assert "There is nothing at this address any more." in page
+    assert "The feed is not there any more: <code>aggregator add</code> its site again" in page
     assert "100% copies, typically 2 hours behind the origin" in page
     assert page.count('role="img" aria-label="New articles per day') == 6  # the one that failed has none
 
