@@ -305,7 +305,14 @@ class Aggregator:
                 polls = await self._write(self._commit, [(outcome, unreachable) for outcome, _, unreachable in batch])
             except sqlite3.Error as error:
                 # Nothing of the batch is stored, its validators neither: all of it is fetched again when this is over.
-                self.faults.append(f"can't write {self.config.database}: {error}; trying again in {_AFTER_FAULT:g} s")
+                hint = (
+                    ""
+                    if isinstance(error, sqlite3.OperationalError)
+                    else " (`aggregator healthcheck --deep` says more)"
+                )
+                self.faults.append(
+                    f"can't write {self.config.database}: {error}{hint}; trying again in {_AFTER_FAULT:g} s"
+                )
                 await asyncio.sleep(_AFTER_FAULT)
                 polls = [Poll(o.due.title, o.due.url, o.status, error=f"not stored: {error}") for o, _, _ in batch]
             for (_, future, _), poll in zip(batch, polls, strict=True):

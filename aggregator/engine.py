@@ -19,7 +19,7 @@ from aggregator.digest import Digest, Job, digest
 from aggregator.errors import ParseError
 
 TIME_LIMIT = 20.0  # seconds of one document
-MEMORY_LIMIT = 2 * 2**30  # bytes of address space of one worker
+MEMORY_LIMIT = 2**30  # bytes of address space of one worker; the largest honest documents take a quarter of it
 
 try:
     import resource

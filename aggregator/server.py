@@ -41,6 +41,7 @@ ALIASES = {
     "opml.xml": "feeds.opml",
 }
 _OTHERS = ("healthz", "readyz", "metrics")  # paths that have routes of their own, for GET and HEAD
+_STYLED = ("atom", "rss")
 # The articles were made safe when they were stored; a second lock costs nothing.
 _SAFE = {
     "X-Content-Type-Options": "nosniff",
@@ -150,7 +151,7 @@ def _respond(request: Headers, document: Document, whose: str) -> Response:
     headers = {
         "ETag": etag,
         "Last-Modified": rfc822(document.changed).replace("+0000", "GMT"),
-        "Vary": "Accept-Encoding",
+        "Vary": "Accept-Encoding, Accept" if document.kind in _STYLED else "Accept-Encoding",
         # May be kept, but is asked about each time: a 304 costs nothing, and a change shows at once.
         "Cache-Control": f"{whose}, max-age=0, must-revalidate",
         **_SAFE,
@@ -170,6 +171,9 @@ def _respond(request: Headers, document: Document, whose: str) -> Response:
             status, body = 226, gzip.compress(news, 1, mtime=0) if coding == "gzip" else news
             headers |= {"IM": "feed", "Cache-Control": "no-store, im"}
     headers["Content-Type"] = document.type
+    if document.kind in _STYLED and "text/html" in (request.get("accept") or "").lower():
+        # Browsers show the feed's own types as raw text, or offer to save them; as XML the style sheet is used.
+        headers["Content-Type"] = "application/xml; charset=utf-8"
     if coding == "gzip":
         headers["Content-Encoding"] = "gzip"
     return Response(body, status, headers)

@@ -88,6 +88,7 @@ def test_search_shows_stories_copies_and_nothing_dangerous(folder: Path) -> None
     both = json.loads(run("search", "--json", "--copies", "flood", cwd=folder).stdout)
     assert sorted(row["leads"] for row in both) == [0, 1]
     assert {"story_id", "article_id", "title", "url", "feed", "published_at", "copies", "snippet"} <= set(both[0])
+    assert json.loads(run("search", "flood", "NOT", "siren*", "--json", cwd=folder).stdout) == []
     assert json.loads(run("search", "--json", "nowhere", cwd=folder).stdout) == []
     assert "Nothing was found" in run("search", "nowhere", cwd=folder).stdout
 

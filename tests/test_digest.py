@@ -146,3 +146,43 @@ def test_a_document_that_breaks_off_is_asked_for_again(web: Web, tmp_path: Path)
     web.pages["/f"] = Answer(whole, headers={"ETag": '"v1"'})
     assert polled(config, 1).new == 1
     assert one(config, "SELECT etag FROM feeds") == ('"v1"',)
+
+
+def test_very_many_new_entries_come_in_portions(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.parse.xml._MOST_AT_ONCE", 3)
+    config = config_for(tmp_path, web.url("/f"))
+    web.pages["/f"] = Answer(rss(*posts(*range(8))), headers={"ETag": '"v1"'})
+    assert [polled(config, hours).new for hours in range(4)] == [3, 3, 2, 0]
+    assert [seen.headers.get("if-none-match") for seen in web.seen] == [None, None, None, '"v1"']
+
+
+def test_a_portion_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.parse.xml._MOST_BYTES_AT_ONCE", 10)
+    first = digested(job(rss(*posts(1, 2))))
+    second = digested(job(rss(*posts(1, 2)), first))
+    assert [[item.entry.guid for item in each.items] for each in (first, second)] == [["id-1"], ["id-2"]]
+    assert (first.feed.complete, second.feed.complete) == (False, True)
+
+
+def test_an_entry_that_feedparser_can_not_read_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = reader.read
+
+    def picky(data: bytes, base: str) -> Any:
+        if b"Title 3" in data:
+            raise ZeroDivisionError("odd")
+        return real(data, base)
+
+    monkeypatch.setattr(reader, "read", picky)
+    first = digested(job(rss(*posts(1, 2))))
+    second = digested(job(rss(*posts(1, 3, 4, 2, 5)), first))
+    assert {item.entry.guid for item in second.items} >= {"id-4", "id-5"}
+    assert second.guids == {"id-1", "id-2", "id-4", "id-5"}
+    assert any("ZeroDivisionError" in flaw for flaw in second.flaws)
+
+
+def test_a_portion_with_one_id_twice_is_read_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.parse.xml._MOST_AT_ONCE", 3)
+    twice = [posts(1)[0], dataclasses.replace(posts(1)[0], title="Other"), *posts(2, 3, 4)]
+    first = digested(job(rss(*posts(9))))
+    second = digested(job(rss(*posts(9), *twice), first))
+    assert (len(second.items), second.feed.complete) == (3, False)

@@ -42,8 +42,8 @@ def search(config_path: Path, as_json: bool, number: int, copies: bool, query: t
 
     All words must be there. "Several words" in quotes stand together, OR and NOT stand between words, flood* finds
     beginnings, title:flood looks in titles only. Accents and capitals make no difference. Of a word that thousands of
-    articles have, the newest thousand are ranked. Chinese, Japanese and Thai words are looked for letter by letter in the
-    newest 10,000 articles.
+    articles have, the newest thousand are ranked. Chinese, Japanese and Thai words are looked for letter by letter in
+    the newest 10,000 articles.
 
     \b
     Examples:

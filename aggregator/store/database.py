@@ -24,7 +24,7 @@ try:
 except ImportError:  # not on Windows: there SQLite's own locks must do
     fcntl = None  # type: ignore[assignment]
 
-LEAST_SQLITE = (3, 38)  # STRICT tables (3.37), and the operators -> and ->> in our queries
+LEAST_SQLITE = (3, 37)  # STRICT tables
 _PENDING_BYTE = 2**30  # the lock-byte page, SQLite file format §1.4
 _PATIENCE = 0.5  # seconds; a health check looks at the lock for an instant, a daemon before us may be ending
 CHECKED = 2**26  # bytes; a file up to this size is checked whole whenever it is opened for writing
@@ -39,10 +39,10 @@ def open_writer(path: Path) -> Iterator[sqlite3.Connection]:
     with _lock(path), contextlib.ExitStack() as stack:
         # Opened before SQLite opens it and closed after: to close a file drops all locks of the process (fcntl(2)).
         try:
-            path.touch()
-            file = stack.enter_context(path.open("rb"))
+            file = stack.enter_context(path.open("a+b"))
         except OSError as error:
             raise StoreError(f"can't open {path}: {(error.strerror or str(error)).lower()}") from None
+        _inspect(path)
         connection = _connect(path, f"file:{_quoted(path)}?mode=rw")
         stack.callback(_close, connection, path)
         with _explained(path):
@@ -51,10 +51,18 @@ def open_writer(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def _inspect(path: Path) -> None:
+    """Refuses a file that is not for us, through a read-only connection: any other writes the WAL back when it closes."""
+    if not 0 < path.stat().st_size <= CHECKED:
+        return
+    with contextlib.closing(_connect(path, f"file:{_quoted(path)}?mode=ro")) as connection, _explained(path):
+        _check(connection, path)
+        if damage := problems(connection):
+            raise sqlite3.DatabaseError(damage[0])
+
+
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     version = _check(connection, path)
-    if path.stat().st_size <= CHECKED and (damage := problems(connection)):
-        raise sqlite3.DatabaseError(damage[0])
     if version == 0:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table
     connection.execute("PRAGMA journal_mode = WAL")
@@ -162,6 +170,7 @@ def _close(connection: sqlite3.Connection, path: Path) -> None:
     with contextlib.suppress(sqlite3.Error, StoreError):
         last = _connect(path, f"file:{_quoted(path)}?mode=ro")
         last.execute("SELECT count(*) FROM sqlite_master").fetchone()  # a connection that read nothing has no WAL
+        connection.execute("PRAGMA busy_timeout = 500")  # whoever still reads must not hold our end up
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     if last is not None:

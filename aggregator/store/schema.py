@@ -165,7 +165,7 @@ CREATE TABLE _archive (            -- what they hold
     PRIMARY KEY (page, story_id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE _late (               -- feeds added when there were stories already, until their first document came
-    feed_id INTEGER PRIMARY KEY REFERENCES feeds(id)
+    feed_id INTEGER PRIMARY KEY REFERENCES feeds(id) ON DELETE CASCADE
 ) STRICT;
 CREATE TRIGGER stories_ai AFTER INSERT ON stories BEGIN
     INSERT INTO _entries (story_id, updated_at, tie) VALUES (new.id, new.updated_at,
