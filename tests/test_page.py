@@ -453,6 +453,26 @@ def test_a_story_shows_who_published_when_and_what_they_changed(site: Served) ->
     assert "/Public Release" in page[page.index("Removed before comparing") :]
 
 
+def test_what_matching_looks_past_is_shown_as_such(web: Web, tmp_path: Path) -> None:
+    standing = (
+        "<p>Kindly note that everything on these pages reaches you straight from the keepers of the outer lights.</p>"
+    )
+    texts = [f"{standing}<p>{' '.join(f'{word}{n}' for word in WORDS * 3)}.</p>" for n in range(5)]
+    posts = [Post(f"Light {n}", text, f"http://x.example/{n}") for n, text in enumerate(texts)]
+    web.pages["/a"] = Answer(rss(*posts, Post("Mole", standing + RELEASE, "http://x.example/m"), title="Lights"))
+    web.pages["/b"] = Answer(rss(Post("Mole", RELEASE, "http://y.example/m")))
+    config = config_for(tmp_path, f"{{url: {web.url('/a')}, learn: false, role: republisher}}", web.url("/b"))
+    poll(config)
+    with serve(config) as site:
+        found = re.search(r'href="(story/\d+)\?copy', site.get("/").body)
+        assert found is not None
+        page = site.get(f"/{found[1]}").body
+    masked = " ".join(re.findall(r'<span class="masked">(.*?)</span>', page))
+    assert "everything on these pages reaches you" in masked
+    assert "mole" not in masked
+    assert '<div class="masked"><dt>masked</dt>' in page
+
+
 def test_an_article_may_hold_everything(site: Served) -> None:
     number = re.search(r'(story/\d+)">Everything', site.get("/").body)
     assert number is not None
