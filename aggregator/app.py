@@ -23,12 +23,14 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from aggregator import schedule
+from aggregator.clean import fulltext
 from aggregator.config import Config, is_own
-from aggregator.digest import Job, wishes
+from aggregator.digest import Digest, Job, wishes
 from aggregator.engine import Engine, Workers
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import Client, Guard
 from aggregator.model import Request, Response, Subscription
+from aggregator.pages import Pages
 from aggregator.ping import Pinger
 from aggregator.publish import own
 from aggregator.schedule import Signals
@@ -101,6 +103,7 @@ class Aggregator:
             await self._write(self.site.sweep)
             await self._stack.enter_async_context(self.engine)
             self.client = await self._stack.enter_async_context(client_for(self.config))
+            self._pages = Pages(lambda: self.client, self.config.fetch.timeout.total_seconds())
             self._pinger = Pinger(lambda: self.client)
             self._stack.push_async_callback(self._pinger.close)
         except BaseException:
@@ -264,7 +267,11 @@ class Aggregator:
                 return self._scheduled(outcome, signals), False
             known = await self._write(self.store.feeds.known_hashes, due.feed)
             sources = await self._write(self.store.feeds.known_sources, due.feed)
-            digest = await self.engine.run(Job(response, subscription, known, sources))
+            habits = await self._write(self.store.articles.habits, due.feed)
+            job = Job(response, subscription, known, sources, habits)
+            digest = await self.engine.run(job)
+        if subscription.full_text and isinstance(digest, Digest):
+            digest = await self._completed(job, digest)
         if isinstance(digest, ParseError):
             failed = self._failed(due, FetchError(str(digest), response.status), now)
             return dataclasses.replace(failed, bytes=len(response.body), seconds=response.seconds), False
@@ -276,6 +283,14 @@ class Aggregator:
             # A document that broke off is asked for again: what is missing would hide behind a 304.
             outcome = dataclasses.replace(outcome, etag=None, last_modified=None, body_hash=None)
         return self._scheduled(outcome, dataclasses.replace(signals, ttl=digest.feed.ttl)), False
+
+    async def _completed(self, job: Job, digest: Digest) -> Digest | ParseError:
+        """The digest with the pages of its articles read, where the feed has a summary only."""
+        found = await self._pages.get([item.article.url for item in digest.items if fulltext.is_short(item.entry)])
+        pages = {url: page for url, page in found.items() if isinstance(page, Response)}
+        missing = [f"full text of {url}: {page}"[:300] for url, page in found.items() if isinstance(page, FetchError)]
+        again = await self.engine.run(dataclasses.replace(job, pages=pages)) if pages else digest
+        return again if isinstance(again, ParseError) else dataclasses.replace(again, flaws=(*again.flaws, *missing))
 
     def _failed(self, due: Due, error: FetchError, now: datetime) -> Outcome:
         outcome = Outcome(due, now, now, error.status, str(error), gone=error.status == 410)

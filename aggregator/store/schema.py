@@ -122,6 +122,11 @@ CREATE TABLE _fingerprints (
     article_id INTEGER NOT NULL REFERENCES articles(id) ON DELETE CASCADE,
     PRIMARY KEY (hash, article_id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE _edges (              -- blocks near an article's edges: what a feed repeats is learned from them
+    article_id INTEGER PRIMARY KEY REFERENCES articles(id) ON DELETE CASCADE,
+    feed_id INTEGER NOT NULL REFERENCES feeds(id),
+    marks TEXT NOT NULL            -- JSON: [mark of a block]
+) STRICT;
 CREATE TABLE _verdicts (           -- why an article is a copy, or stands alone
     article_id INTEGER PRIMARY KEY REFERENCES articles(id) ON DELETE CASCADE,
     against_id INTEGER REFERENCES articles(id) ON DELETE SET NULL,
@@ -192,6 +197,7 @@ CREATE INDEX fetches_feed ON fetches(feed_id, fetched_at);
 CREATE INDEX fetches_fetched_at ON fetches(fetched_at);
 CREATE INDEX _verdicts_against ON _verdicts(against_id) WHERE against_id IS NOT NULL;
 CREATE INDEX _sources_text_hash ON _sources(text_hash);
+CREATE INDEX _edges_feed ON _edges(feed_id, article_id);
 CREATE INDEX _fingerprints_article ON _fingerprints(article_id);
 """
 
