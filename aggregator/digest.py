@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from aggregator import clean, dedupe, parse
 from aggregator.clean import fulltext
 from aggregator.errors import ParseError
-from aggregator.filters import Filter, Subject
+from aggregator.filters import Decision, Filter, Subject
 from aggregator.model import Article, Entry, Feed, Response, Subscription
 
 
@@ -48,6 +48,7 @@ class Digest:
     filtered: int = 0  # left out by include and exclude
     flaws: tuple[str, ...] = ()
     sources: Mapping[bytes, parse.Seen] = field(default_factory=dict)  # entries that need no reading the next time
+    decisions: tuple[tuple[str, Decision], ...] = ()  # title and decision of each new entry, where there are filters
 
 
 def digest(job: Job) -> Digest | ParseError:
@@ -62,6 +63,8 @@ def digest(job: Job) -> Digest | ParseError:
     cleaned: list[Item] = []
     flaws = list(feed.flaws)
     sieve, since = Filter(job.subscription.include, job.subscription.exclude), job.subscription.since
+    decisions: list[tuple[str, Decision]] = []
+    has_filter = bool(sieve.include or sieve.exclude or since)
     for number, entry in enumerate(feed.entries):
         mark = entry_hash(entry, job.subscription)
         if mark in job.known:
@@ -84,13 +87,19 @@ def digest(job: Job) -> Digest | ParseError:
     items, filtered = [], 0
     for item in _relearned(cleaned, job, site):
         published = item.article.published or item.article.updated
-        if (since and published and published < since) or not sieve.decide(subject_of(item.article)).passes:
+        if since and published and published < since:
+            decision = Decision(False, f"left out: published {published:%Y-%m-%d %H:%M:%SZ}, before `since`")
+        else:
+            decision = sieve.decide(subject_of(item.article))
+        if has_filter:
+            decisions.append((item.article.title, decision))
+        if not decision.passes:
             filtered += 1
         else:
             items.append(item)
     bare = dataclasses.replace(feed, entries=())
     sources = {mark: seen for mark, seen in found.sources.items() if seen.guid not in failed}
-    return Digest(bare, tuple(items), found.guids, filtered, (*flaws, *sieve.flaws), sources)
+    return Digest(bare, tuple(items), found.guids, filtered, (*flaws, *sieve.flaws), sources, tuple(decisions))
 
 
 def digest_entry(entry: Entry, site: clean.Site) -> Article:

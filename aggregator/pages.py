@@ -22,7 +22,7 @@ _NAME = "aggregator"  # what robots.txt may call us
 class Pages:
     """Fetches pages of articles; knows what each site's robots.txt says (RFC 9309)."""
 
-    def __init__(self, client: Callable[[], Client], timeout: float) -> None:
+    def __init__(self, client: Callable[[], Client], timeout: Callable[[], float]) -> None:
         self._client = client
         self._timeout = timeout  # seconds, for each page
         self._queue = asyncio.Semaphore(AT_ONCE)
@@ -67,4 +67,4 @@ class Pages:
     async def _fetch(self, url: str, most: int) -> Response | FetchError:
         client = self._client()  # another after a change of the configuration
         async with client.slot(url):
-            return await client.get(Request(url, timeout=self._timeout, max_body=most))
+            return await client.get(Request(url, timeout=self._timeout(), max_body=most))

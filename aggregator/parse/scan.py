@@ -74,6 +74,7 @@ class _Scan:
         parser.StartElementHandler = self.start
         parser.EndElementHandler = self.end
         parser.StartNamespaceDeclHandler = self.declare
+        parser.StartDoctypeDeclHandler = self.refuse
         try:
             parser.Parse(self.data, True)
         except expat.ExpatError as error:
@@ -81,6 +82,10 @@ class _Scan:
         except ValueError as error:
             raise Malformed(f"{type(error).__name__}: {error}") from None
         return Layout(tuple(self.slices), tuple(self.inherited), self.apart, tuple(self.surplus), self.outside)
+
+    def refuse(self, *doctype: object) -> None:
+        """Whatever let a DOCTYPE through: no entity of it is ever defined, here or in what reads after us."""
+        raise Malformed("has a DOCTYPE")
 
     def declare(self, prefix: str | None, uri: str | None) -> None:
         prefix, uri = prefix or "", uri or ""
