@@ -75,7 +75,7 @@ def digest(job: Job) -> Digest | ParseError:
 def digest_entry(entry: Entry, site: clean.Site) -> Article:
     """One entry, cleaned and fingerprinted."""
     article = clean.clean(entry, site)
-    return dataclasses.replace(article, fingerprint=dedupe.hashes(article.content_text))
+    return dataclasses.replace(article, fingerprint=dedupe.hashes(article.content_text, article.title))
 
 
 def site_of(feed: Feed, subscription: Subscription) -> clean.Site:

@@ -67,8 +67,11 @@ class Editor:
     def _match(self, article: int, now: datetime) -> Verdict:
         probed = probe(self.store.connection, article)
         index = StoreIndex(self.store.connection, now - self.settings.window)
-        verdict, _ = dedupe.match(probed, index, self.limits(probed.feed))
-        return verdict
+        decision = dedupe.match(probed, index, self.limits(probed.feed))
+        if decision.learned:
+            self.store.stories.learn(decision.learned - decision.in_feed, 0, now)
+            self.store.stories.learn(decision.learned & decision.in_feed, probed.feed, now)
+        return decision.verdict
 
     def limits(self, feed: int) -> dedupe.Limits:
         """The operator's settings, for articles of one feed."""

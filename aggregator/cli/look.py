@@ -160,7 +160,7 @@ def _near_misses(read: Read, config: Config, row: Row) -> list[Row]:
     feeds = {feed["id"]: by_url[feed["configured_url"]] for feed in read.feeds() if feed["configured_url"] in by_url}
     index = StoreIndex(read.connection, from_text(row["first_seen_at"]) - config.dedupe.window)
     limits = dedupe.Limits(config.dedupe.threshold, scope(config.dedupe, feeds, row["feed_id"]))
-    _, verdicts = dedupe.match(probe(read.connection, row["id"]), index, limits)
+    verdicts = dedupe.match(probe(read.connection, row["id"]), index, limits).misses
     found = {candidate.article: candidate for candidate in index.load([v.against for v in verdicts if v.against])}
     return [
         {

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from aggregator.dedupe import Candidate, Posting, Probe
+from aggregator.dedupe import Candidate, Posting, Probe, hashes
 from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
 
 _COLUMNS = (
     "articles.id, articles.story_id, articles.feed_id, articles.title, articles.url, articles.content_text, "
-    "feeds.title AS feed FROM articles JOIN feeds ON feeds.id = articles.feed_id "
+    "feeds.title AS feed, articles.enclosures FROM articles JOIN feeds ON feeds.id = articles.feed_id "
 )
 _SOME = 8  # articles with the same address or text are looked at; a home page has thousands
 
@@ -21,8 +21,16 @@ _SOME = 8  # articles with the same address or text are looked at; a home page h
 def probe(connection: sqlite3.Connection, article: int) -> Probe:
     """A stored article as matching sees it."""
     row = connection.execute("SELECT * FROM articles WHERE id = ?", (article,)).fetchone()
-    hashes = connection.execute("SELECT hash FROM _fingerprints WHERE article_id = ?", (article,))
-    return Probe(row["feed_id"], row["title"], row["url"], row["content_text"], tuple(h[0] for h in hashes), article)
+    # Made again from the text: of a hash that is boilerplate, only the first articles are stored.
+    made = hashes(row["content_text"], row["title"])
+    media = _media(row["enclosures"])
+    return Probe(row["feed_id"], row["title"], row["url"], row["content_text"], made, article, media)
+
+
+def candidates(connection: sqlite3.Connection, where: str, values: Sequence[object], most: int) -> list[Candidate]:
+    """Stored articles as the other side of a comparison; `where` is SQL after FROM articles."""
+    rows = connection.execute(f"SELECT {_COLUMNS} {where} ORDER BY articles.id LIMIT ?", (*values, most))
+    return [Candidate(*row[:7], _media(row[7])) for row in rows.fetchall()]
 
 
 class StoreIndex:
@@ -32,16 +40,16 @@ class StoreIndex:
         self.connection = connection
         self.since = to_text(since)
 
-    def by_url(self, url: str) -> Sequence[Candidate]:
-        """Articles with this address."""
-        return self._candidates("WHERE articles.url = ? AND first_seen_at >= ?", (url, self.since))
+    def by_url(self, urls: Sequence[str]) -> Sequence[Candidate]:
+        """Articles with one of these addresses."""
+        return self._candidates(
+            "WHERE articles.url IN (SELECT value FROM json_each(?)) AND first_seen_at >= ?", json.dumps(list(urls))
+        )
 
     def by_text(self, text: str) -> Sequence[Candidate]:
         """Articles with exactly this text."""
-        return self._candidates(
-            "JOIN _sources ON article_id = articles.id WHERE text_hash = ? AND first_seen_at >= ?",
-            (text_hash(text), self.since),
-        )
+        where = "JOIN _sources ON article_id = articles.id WHERE text_hash = ? AND first_seen_at >= ?"
+        return self._candidates(where, text_hash(text))
 
     def postings(self, hashes: Sequence[int]) -> Iterable[Posting]:
         """Where these hashes were seen."""
@@ -52,18 +60,32 @@ class StoreIndex:
         )
         return [Posting(*row) for row in rows]
 
+    def boilerplate(self, hashes: Sequence[int], feed: int) -> Collection[int]:
+        """Those that are known as boilerplate, everywhere (feed 0) or in this feed."""
+        rows = self.connection.execute(
+            "SELECT hash FROM _boilerplate WHERE hash IN (SELECT value FROM json_each(?)) AND feed_id IN (0, ?)",
+            (json.dumps(list(hashes)), feed),
+        )
+        return {row[0] for row in rows}
+
     def load(self, articles: Sequence[int]) -> Sequence[Candidate]:
         """Articles by id, in the order asked for."""
-        found = {
-            candidate.article: candidate
-            for candidate in self._candidates(
-                "WHERE articles.id IN (SELECT value FROM json_each(?))", (json.dumps(list(articles)),), len(articles)
-            )
-        }
+        where = "WHERE articles.id IN (SELECT value FROM json_each(?)) AND story_id IS NOT NULL"
+        rows = candidates(self.connection, where, (json.dumps(list(articles)),), len(articles))
+        found = {candidate.article: candidate for candidate in rows}
         return [found[article] for article in articles if article in found]
 
-    def _candidates(self, where: str, values: tuple[object, ...], most: int = _SOME) -> list[Candidate]:
-        rows = self.connection.execute(
-            f"SELECT {_COLUMNS} {where} AND story_id IS NOT NULL ORDER BY articles.id LIMIT ?", (*values, most)
-        )
-        return [Candidate(row[0], row[1], row[2], row[3], row[4], row[5], row[6]) for row in rows]
+    def lead(self, story: int) -> Candidate | None:
+        """The article that leads a story."""
+        where = "WHERE articles.id = (SELECT lead_article_id FROM stories WHERE id = ?)"
+        return next(iter(candidates(self.connection, where, (story,), 1)), None)
+
+    def _candidates(self, where: str, value: object) -> list[Candidate]:
+        return candidates(self.connection, f"{where} AND story_id IS NOT NULL", (value, self.since), _SOME)
+
+
+def _media(enclosures: str) -> tuple[str, ...]:
+    if enclosures == "[]":
+        return ()
+    kinds = ("audio/", "video/")
+    return tuple(e["url"] for e in json.loads(enclosures) if (e.get("type") or "").startswith(kinds))

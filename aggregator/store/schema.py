@@ -105,6 +105,12 @@ CREATE TABLE _fingerprints (
     article_id INTEGER NOT NULL REFERENCES articles(id) ON DELETE CASCADE,
     PRIMARY KEY (hash, article_id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE _boilerplate (        -- hashes seen in too many stories to tell one; outlive the window
+    hash INTEGER NOT NULL,
+    feed_id INTEGER NOT NULL,      -- 0: everywhere
+    learned_at TEXT NOT NULL,
+    PRIMARY KEY (hash, feed_id)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE _verdicts (           -- why an article is a copy, or stands alone
     article_id INTEGER PRIMARY KEY REFERENCES articles(id) ON DELETE CASCADE,
     against_id INTEGER,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from aggregator.dedupe import Candidate, Member
 from aggregator.model import Subscription, Verdict
 from aggregator.store.hashes import host_of, name_of
+from aggregator.store.index import candidates
 from aggregator.store.times import from_text, to_text
 
 _IRI = re.compile(
@@ -58,12 +59,12 @@ class Stories:
 
     def candidate(self, article: int) -> Candidate:
         """A stored article as the other side of a comparison."""
-        row = self.connection.execute(
-            "SELECT articles.*, feeds.title AS feed FROM articles JOIN feeds ON feeds.id = feed_id WHERE articles.id = ?",
-            (article,),
-        ).fetchone()
-        return Candidate(
-            row["id"], row["story_id"], row["feed_id"], row["title"], row["url"], row["content_text"], row["feed"]
+        return candidates(self.connection, "WHERE articles.id = ?", (article,), 1)[0]
+
+    def learn(self, hashes: Iterable[int], feed: int, now: datetime) -> None:
+        """Remembers boilerplate, of one feed or (0) of all."""
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO _boilerplate VALUES (?, ?, ?)", ((value, feed, to_text(now)) for value in hashes)
         )
 
     def found_story(self, article: int, now: datetime) -> int:

@@ -125,7 +125,8 @@ class _Builder:
         for number in range(self.dice.randint(2, 7)):
             self.clock += timedelta(minutes=self.dice.randint(5, 900) if self.dice.random() < 0.2 else 3)
             title, text = fill(number)
-            where = feed if self.dice.random() < 0.75 else self.dice.choice(others)
+            # The same notes under another title elsewhere can't be told from a release under another title.
+            where = feed if kind == "podcast" or self.dice.random() < 0.75 else self.dice.choice(others)
             story = self.name()
             self.add(Item(story, f"not: {kind}", where, title, text, "", self.clock, True))
             if self.dice.random() < 0.25:
@@ -218,9 +219,8 @@ def _edited(b: _Builder, title: str, text: str) -> tuple[str, str]:
     words = " ".join(kept).split(" ")
     for i, word in enumerate(words):
         if word.islower() and word.isalpha() and len(word) > 3 and b.dice.random() < 0.05:
-            words[i] = b.prose.one(b.dice.choice([["also", "then", "again"], ["later", "now", "soon"]])) + " " * (b.dice.random() < 0) + (
-                "" if b.dice.random() < 0.4 else f" {word}"
-            )
+            other = b.prose.one(["also", "then", "again", "later", "now", "soon"])
+            words[i] = other if b.dice.random() < 0.4 else f"{other} {word}"
     return _retitle(b, title) if b.dice.random() < 0.4 else title, " ".join(words)
 
 

@@ -1,0 +1,92 @@
+"""What makes a copy, and what speaks against it: the rules, each with its words for people.
+
+A kind asks for shares of common words. An objection sees that both are one form filled in twice, or share only what is
+not news: no threshold on shares can tell that, since releases of one wire often have most of their words in common.
+"""
+
+from __future__ import annotations
+
+from aggregator.dedupe.compare import Comparison
+
+KINDS = ("near-copy", "edited", "summary", "embedded")
+
+LEAST_WORDS = 12  # of a text that can be a copy at all
+LOW = 0.42  # share of the longer text's own words that must be in the shorter one
+SAME_TITLE = 0.8  # share of title words that makes a title the same
+OWN = 60  # words in a row that the shorter text may have for itself under another title
+ALIKE = 0.6  # share of title words that makes titles alike
+SHORT = 60  # words; in so short a text each differing word counts
+BEFORE = 60  # words a copy may put before the text, under another title
+PREFIX = 60  # words into the longer text where a summary must begin
+HOLE = 80  # words of the shorter text in a row that an edited copy may lack
+
+
+def kind(c: Comparison, threshold: float, same_feed: bool) -> tuple[str | None, str]:
+    """The kind of copy that the shares make it, or None; and the shares in words."""
+    if c.shared < LEAST_WORDS:
+        if c.alike == 1 and not same_feed and min(c.unmasked) >= max(threshold, 0.9):
+            return "near-copy", "the same title over the same standing text"
+        return None, f"only {c.shared} words in common that are not boilerplate"
+    shares = f"{c.ours:.0%} of its words are in the other, {c.theirs:.0%} of the other's in it"
+    if same_feed:
+        if c.high >= max(threshold, 0.9) and c.low >= 0.8:
+            return "near-copy", shares
+        return None, f"{shares}; within one feed a copy has 90% and 80%"
+    low = min(LOW, threshold)
+    if c.high >= threshold and c.low >= low:
+        return "near-copy", shares
+    if c.high >= max(threshold, 0.8) and c.start <= PREFIX and c.hole <= 12:
+        return "summary", f"{shares}: the shorter is the beginning of the longer"
+    if c.alike >= ALIKE:
+        if c.high >= max(threshold, 0.8) and len(c.short[0].words) <= 130:
+            return "summary", f"{shares}, and the titles are alike"
+        if c.high >= max(threshold, 0.85) and c.low >= 0.2:
+            return "embedded", f"{shares}, and the titles are alike"
+        # The operator's threshold moves this rule too; at 1 only equal texts are copies.
+        if c.high >= threshold - min(0.15, 0.6 * (1 - threshold)) and c.low >= 0.45 and c.hole <= HOLE:
+            return "edited", f"{shares}, and the titles are alike"
+    return None, f"{shares}; a copy has {threshold:.0%} one way and {low:.0%} the other"
+
+
+def objection(c: Comparison, same_feed: bool) -> str | None:
+    """Why it is no copy whatever the shares say, or None."""
+    if c.numbered and c.alike >= 0.3:
+        ours, theirs = c.numbered
+        return f"the titles differ in their numbers or days ({_list(ours)}; {_list(theirs)}), as in a series"
+    if same_feed and c.alike < SAME_TITLE:
+        return "the same feed with another title"
+    ours, theirs = c.subjects
+    much_a, much_b = len(ours) / max(1, len(c.a.subject)), len(theirs) / max(1, len(c.b.subject))
+    if min(much_a, much_b) >= 0.25 or (c.alike < ALIKE and max(much_a, much_b) >= 0.5):
+        return f"each is about something the other does not mention ({_list(ours) or '–'}; {_list(theirs) or '–'})"
+    if c.alike < SAME_TITLE:
+        if c.lead < 0.5:
+            return "neither text's beginning is in the other: only what follows the news is shared"
+        if c.hole > OWN:
+            return f"each has a long part of its own ({c.hole} words in a row) under another title"
+    if c.alike < ALIKE and c.start > BEFORE:
+        return f"{c.start} words of its own come first under another title, as in a follow-up"
+    return _template(c, same_feed)
+
+
+def _template(c: Comparison, same_feed: bool) -> str | None:
+    figures, kept_figures = c.figures
+    names, kept_names = c.renamed
+    shown = ", ".join(f"“{sign.ours}” for “{sign.theirs}”" for sign in c.signs[:3])
+    said = f"a template filled in again ({shown})"
+    if same_feed and c.signs:
+        return said
+    most = 0.5 if c.alike == 1 else 0.25
+    if figures >= 2 and figures > most * (figures + kept_figures):
+        return said
+    if names >= 2 and names > most * (names + kept_names):
+        return said
+    if c.alike < ALIKE and figures + names >= 4:
+        return said
+    if min(len(c.a.words), len(c.b.words)) < SHORT and (c.lead < 0.7 or (c.signs and c.alike < 1)):
+        return f"short texts that differ ({shown})" if shown else "short texts with other beginnings"
+    return None
+
+
+def _list(words: list[str]) -> str:
+    return ", ".join(dict.fromkeys(words[:4]))
