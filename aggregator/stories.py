@@ -28,7 +28,7 @@ class Editor:
         stories = self.store.stories
         story = stories.story_of(saved.article)
         if story is None:
-            self._enter(saved.article, now)
+            self._enter(saved.article, now, saved.fingerprint)
             return
         if saved.change == "same":
             self._settle(story, now, reworded=False)
@@ -36,7 +36,7 @@ class Editor:
         alone = len(stories.members(story, {})) == 1
         if alone or stories.lead_of(story) == saved.article:
             # A lead that was reworded stays with its copies; one without copies may have become a copy.
-            verdict = self._match(saved.article, now) if alone else None
+            verdict = self._match(saved.article, now, saved.fingerprint) if alone else None
             if verdict is not None and verdict.story is not None:
                 stories.join(saved.article, verdict.story)
                 stories.drop_story(story)
@@ -52,11 +52,11 @@ class Editor:
             return
         stories.leave(saved.article)
         self._settle(story, now, reworded=False)
-        self._enter(saved.article, now)
+        self._enter(saved.article, now, saved.fingerprint)
 
-    def _enter(self, article: int, now: datetime) -> None:
+    def _enter(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> None:
         stories = self.store.stories
-        verdict = self._match(article, now)
+        verdict = self._match(article, now, fingerprint)
         stories.verdict(article, verdict, now)
         if verdict.story is None:
             stories.found_story(article, now)
@@ -64,8 +64,8 @@ class Editor:
         stories.join(article, verdict.story)
         self._settle(verdict.story, now, reworded=False)
 
-    def _match(self, article: int, now: datetime) -> Verdict:
-        probed = probe(self.store.connection, article)
+    def _match(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> Verdict:
+        probed = probe(self.store.connection, article, fingerprint)
         index = StoreIndex(self.store.connection, now - self.settings.window)
         decision = dedupe.match(probed, index, self.limits(probed.feed))
         if decision.learned:

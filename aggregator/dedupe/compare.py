@@ -70,6 +70,12 @@ class Text:
         return mask
 
     @cached_property
+    def standing(self) -> frozenset[tuple[str, ...]]:
+        """The runs that are boilerplate."""
+        mask, run = self.masked, b"\x01" * fingerprint.RUN
+        return frozenset(gram for i, gram in enumerate(self.grams) if mask[i : i + fingerprint.RUN] == run) if any(mask) else frozenset()
+
+    @cached_property
     def vocabulary(self) -> frozenset[str]:
         """All words, those of the title too."""
         return frozenset(self.words) | frozenset(self.title_words)
@@ -156,31 +162,34 @@ class Sign:
 
 @dataclass
 class Comparison:
-    """One text beside another. Shares are of words that are not boilerplate, 0 to 1."""
+    """One text beside another. Shares are of words that are not boilerplate, as far as `a` knows it, 0 to 1."""
 
     a: Text
     b: Text
     covered_a: bytearray = field(init=False)
     covered_b: bytearray = field(init=False)
+    masked_a: bytearray = field(init=False)
+    masked_b: bytearray = field(init=False)
 
     def __post_init__(self) -> None:
         common = self.a.places.keys() & self.b.places.keys()
         self.covered_a, self.covered_b = _covered(self.a, common), _covered(self.b, common)
+        self.masked_a, self.masked_b = self.a.masked, _covered(self.b, common & self.a.standing)
 
     @cached_property
     def ours(self) -> float:
         """Share of our words in runs that the other text has too."""
-        return _share(self.covered_a, self.a.masked)
+        return _share(self.covered_a, self.masked_a)
 
     @cached_property
     def theirs(self) -> float:
         """Share of the other's words in runs that we have too."""
-        return _share(self.covered_b, self.b.masked)
+        return _share(self.covered_b, self.masked_b)
 
     @cached_property
     def shared(self) -> int:
         """Words of ours in common runs."""
-        return sum(1 for c, m in zip(self.covered_a, self.a.masked, strict=True) if c and not m)
+        return sum(1 for c, m in zip(self.covered_a, self.masked_a, strict=True) if c and not m)
 
     @cached_property
     def unmasked(self) -> tuple[float, float]:
@@ -198,29 +207,30 @@ class Comparison:
     @cached_property
     def lead(self) -> float:
         """Share of the first words that the other text has too, of the side that has more of them."""
-        return max(_lead(self.covered_a, self.a.masked), _lead(self.covered_b, self.b.masked))
+        return max(_lead(self.covered_a, self.masked_a), _lead(self.covered_b, self.masked_b))
 
     @cached_property
-    def short(self) -> tuple[Text, bytearray]:
+    def _within(self) -> bool:
+        """Whether it is we who are (more) within the other."""
+        return self.ours >= self.theirs
+
+    @property
+    def shorter(self) -> Text:
         """The side that is (more) within the other."""
-        return (self.a, self.covered_a) if self.ours >= self.theirs else (self.b, self.covered_b)
-
-    @cached_property
-    def long(self) -> tuple[Text, bytearray]:
-        """The other side."""
-        return (self.b, self.covered_b) if self.ours >= self.theirs else (self.a, self.covered_a)
+        return self.a if self._within else self.b
 
     @cached_property
     def start(self) -> int:
         """Words of the longer side before the first run it shares: what a copy puts before the text."""
-        covered, masked = self.long[1], self.long[0].masked
+        covered, masked = (self.covered_b, self.masked_b) if self._within else (self.covered_a, self.masked_a)
         return next((i for i, (c, m) in enumerate(zip(covered, masked, strict=True)) if c and not m), len(covered))
 
     @cached_property
     def hole(self) -> int:
         """Words of the longest run within the shorter side that the other does not have."""
+        covered, masked = (self.covered_a, self.masked_a) if self._within else (self.covered_b, self.masked_b)
         longest = run = 0
-        for c, m in zip(self.short[1], self.short[0].masked, strict=True):
+        for c, m in zip(covered, masked, strict=True):
             run = 0 if c or m else run + 1
             longest = max(longest, run)
         return longest
@@ -248,7 +258,7 @@ class Comparison:
 
     @cached_property
     def signs(self) -> list[Sign]:
-        """Figures or names that differ in the same place, inside text that is not boilerplate.
+        """Figures or names that differ in the same place, inside text that both have.
 
         A copy keeps the figures and the names; a form filled in again changes just these.
         """
@@ -257,8 +267,6 @@ class Comparison:
             start, end = before.ours + before.length, after.ours
             other, until = before.theirs + before.length, after.theirs
             if not (0 <= until - other <= GAP and end - start <= GAP) or (start == end and other == until):
-                continue
-            if all(self.a.masked[start:end]) and start < end:
                 continue
             numbers = _differ(self.a.numbers_in(start, end), self.b.numbers_in(other, until))
             ours = self.a.names_in(start, end) - self.b.vocabulary
@@ -269,15 +277,24 @@ class Comparison:
         return found
 
     @cached_property
-    def figures(self) -> tuple[int, int]:
-        """Figures that differ in the same place, and figures that both texts have."""
-        return sum(sign.numbers for sign in self.signs), len(self.a.numbers & self.b.numbers)
+    def figures(self) -> int:
+        """Figures that differ in the same place."""
+        return sum(sign.numbers for sign in self.signs)
 
     @cached_property
-    def renamed(self) -> tuple[int, int]:
-        """Names that stand in each other's place, and names that both texts have."""
-        changed = {x for sign in self.signs for x, _ in sign.names}
-        return len(changed), len(self.a.names & self.b.names)
+    def kept_figures(self) -> int:
+        """Figures that both texts have."""
+        return len(self.a.numbers & self.b.numbers)
+
+    @cached_property
+    def renamed(self) -> int:
+        """Names that stand in each other's place."""
+        return len({x for sign in self.signs for x, _ in sign.names})
+
+    @cached_property
+    def kept_names(self) -> int:
+        """Names that both texts have."""
+        return len(self.a.names & self.b.names)
 
     @cached_property
     def alike(self) -> float:

@@ -24,7 +24,7 @@ HOLE = 80  # words of the shorter text in a row that an edited copy may lack
 def kind(c: Comparison, threshold: float, same_feed: bool) -> tuple[str | None, str]:
     """The kind of copy that the shares make it, or None; and the shares in words."""
     if c.shared < LEAST_WORDS:
-        if c.alike == 1 and not same_feed and min(c.unmasked) >= max(threshold, 0.9):
+        if c.alike == 1 and not same_feed and max(c.unmasked) >= max(threshold, 0.9) and min(c.unmasked) >= LOW:
             return "near-copy", "the same title over the same standing text"
         return None, f"only {c.shared} words in common that are not boilerplate"
     shares = f"{c.ours:.0%} of its words are in the other, {c.theirs:.0%} of the other's in it"
@@ -38,7 +38,7 @@ def kind(c: Comparison, threshold: float, same_feed: bool) -> tuple[str | None, 
     if c.high >= max(threshold, 0.8) and c.start <= PREFIX and c.hole <= 12:
         return "summary", f"{shares}: the shorter is the beginning of the longer"
     if c.alike >= ALIKE:
-        if c.high >= max(threshold, 0.8) and len(c.short[0].words) <= 130:
+        if c.high >= max(threshold, 0.8) and len(c.shorter.words) <= 130:
             return "summary", f"{shares}, and the titles are alike"
         if c.high >= max(threshold, 0.85) and c.low >= 0.2:
             return "embedded", f"{shares}, and the titles are alike"
@@ -70,18 +70,16 @@ def objection(c: Comparison, same_feed: bool) -> str | None:
 
 
 def _template(c: Comparison, same_feed: bool) -> str | None:
-    figures, kept_figures = c.figures
-    names, kept_names = c.renamed
     shown = ", ".join(f"“{sign.ours}” for “{sign.theirs}”" for sign in c.signs[:3])
     said = f"a template filled in again ({shown})"
     if same_feed and c.signs:
         return said
     most = 0.5 if c.alike == 1 else 0.25
-    if figures >= 2 and figures > most * (figures + kept_figures):
+    if c.figures >= 2 and c.figures > most * (c.figures + c.kept_figures):
         return said
-    if names >= 2 and names > most * (names + kept_names):
+    if c.renamed >= 2 and c.renamed > most * (c.renamed + c.kept_names):
         return said
-    if c.alike < ALIKE and figures + names >= 4:
+    if c.alike < ALIKE and c.figures + c.renamed >= 4:
         return said
     if min(len(c.a.words), len(c.b.words)) < SHORT and (c.lead < 0.7 or (c.signs and c.alike < 1)):
         return f"short texts that differ ({shown})" if shown else "short texts with other beginnings"

@@ -110,8 +110,9 @@ def match(probe: Probe, index: Index, limits: Limits) -> Decision:
     boilerplate = known | everywhere | in_feed
     misses: list[Verdict] = []
     verdict = Verdict("alone", "no other article has this text")
+    ours = Text(probe.title, probe.text, boilerplate)
     for candidate in index.load(_ranked(probe, postings, boilerplate, limits)):
-        judged = _against(probe, candidate, index, limits, boilerplate)
+        judged = _against(probe, ours, candidate, index, limits)
         if judged.kind != "alone":
             verdict = judged
             break
@@ -126,17 +127,17 @@ def recheck(probe: Probe, lead: Candidate, limits: Limits, boilerplate: frozense
         return _verdict("same-url", "the same address", lead)
     if probe.text == lead.text and len(probe.text.split()) >= kinds.LEAST_WORDS:
         return _verdict("same-text", "word for word the same text", lead)
-    return judge(probe, lead, limits, boilerplate)
+    return judge(probe, Text(probe.title, probe.text, boilerplate), lead, limits)
 
 
-def compare(probe: Probe | Candidate, candidate: Candidate, boilerplate: Collection[int]) -> Comparison:
+def compare(probe: Probe, candidate: Candidate, boilerplate: Collection[int] = ()) -> Comparison:
     """Both texts side by side."""
-    return Comparison(*(Text(side.title, side.text, boilerplate) for side in (probe, candidate)))
+    return Comparison(Text(probe.title, probe.text, boilerplate), Text(candidate.title, candidate.text))
 
 
-def judge(probe: Probe, candidate: Candidate, limits: Limits, boilerplate: Collection[int]) -> Verdict:
+def judge(probe: Probe, ours: Text, candidate: Candidate, limits: Limits) -> Verdict:
     """Compares full texts; the verdict of kind "alone" says why it is not a copy of `candidate`."""
-    c = compare(probe, candidate, boilerplate)
+    c = Comparison(ours, Text(candidate.title, candidate.text))
 
     def verdict(kind: str, reason: str) -> Verdict:
         return Verdict(kind, reason, candidate.article, candidate.story, c.ours, c.theirs, c.shared)
@@ -186,7 +187,7 @@ def _same_text(probe: Probe, index: Index, limits: Limits) -> Verdict | None:
     candidates = list(_others(probe, index.by_text(probe.text), limits))
     several = len({candidate.story for candidate in candidates}) > 1
     for candidate in candidates:
-        c = compare(probe, candidate, ())
+        c = compare(probe, candidate)
         # The text alone does not tell what repeats under several titles, or is short: show notes, standing lines.
         told = not several and candidate.feed != probe.feed and len(c.a.words) >= kinds.SHORT
         if c.numbered or _other_media(probe, candidate, c) or not (c.alike == 1 or (told and not c.numbered)):
@@ -195,15 +196,13 @@ def _same_text(probe: Probe, index: Index, limits: Limits) -> Verdict | None:
     return None
 
 
-def _against(
-    probe: Probe, candidate: Candidate, index: Index, limits: Limits, boilerplate: frozenset[int]
-) -> Verdict:
+def _against(probe: Probe, ours: Text, candidate: Candidate, index: Index, limits: Limits) -> Verdict:
     """The verdict on the story of `candidate`: its lead must agree, or a chain of small changes would join anything."""
-    verdict = judge(probe, candidate, limits, boilerplate)
+    verdict = judge(probe, ours, candidate, limits)
     lead = index.lead(candidate.story)
     if lead is None or lead.article == candidate.article or lead.article == probe.article:
         return verdict
-    by_lead = judge(probe, lead, limits, boilerplate)
+    by_lead = judge(probe, ours, lead, limits)
     if by_lead.kind != "alone":
         return by_lead
     if verdict.kind != "alone" and min(verdict.similarity, verdict.other) < SURE:

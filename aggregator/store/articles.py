@@ -25,6 +25,7 @@ class Saved:
 
     article: int
     change: Literal["new", "changed", "same"]
+    fingerprint: tuple[int, ...] = ()
 
 
 class Articles:
@@ -49,7 +50,7 @@ class Articles:
             number = int(cursor.lastrowid or 0)
             self._source(number, item, hash_of_text)
             self._fingerprint(number, article.fingerprint)
-            return Saved(number, "new")
+            return Saved(number, "new", article.fingerprint)
         number = row["id"]
         changed = (row["text_hash"], row["title"]) != (hash_of_text, article.title)
         values = _content(article)
@@ -68,7 +69,7 @@ class Articles:
         if changed:
             self.connection.execute("DELETE FROM _fingerprints WHERE article_id = ?", (number,))
             self._fingerprint(number, article.fingerprint)
-        return Saved(number, "changed" if changed else "same")
+        return Saved(number, "changed" if changed else "same", article.fingerprint)
 
     def _stored(self, feed: int, article: Article, guids: Collection[str]) -> sqlite3.Row | None:
         query = "SELECT articles.*, text_hash FROM articles JOIN _sources ON article_id = id WHERE feed_id = ? AND "

@@ -18,11 +18,11 @@ _COLUMNS = (
 _SOME = 8  # articles with the same address or text are looked at; a home page has thousands
 
 
-def probe(connection: sqlite3.Connection, article: int) -> Probe:
-    """A stored article as matching sees it."""
+def probe(connection: sqlite3.Connection, article: int, fingerprint: tuple[int, ...] = ()) -> Probe:
+    """A stored article as matching sees it; its fingerprint is made again where it is not at hand."""
     row = connection.execute("SELECT * FROM articles WHERE id = ?", (article,)).fetchone()
-    # Made again from the text: of a hash that is boilerplate, only the first articles are stored.
-    made = hashes(row["content_text"], row["title"])
+    # Not read from the index: of a hash that is boilerplate, only the first articles are there.
+    made = fingerprint or hashes(row["content_text"], row["title"])
     media = _media(row["enclosures"])
     return Probe(row["feed_id"], row["title"], row["url"], row["content_text"], made, article, media)
 

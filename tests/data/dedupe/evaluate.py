@@ -97,9 +97,9 @@ def placed(items: Sequence[Item], ready: Sequence[Digested], file: Path) -> tupl
             for position, (item, made) in enumerate(zip(items, ready, strict=True)):
                 now = max(START, item.published) + timedelta(minutes=1)
                 saved = store.articles.save(ids[item.feed], made, (), now)
-                begun = time.perf_counter()
+                begun = time.thread_time()
                 editor.place(saved, now)
-                times.append((time.perf_counter() - begun) * 1000)
+                times.append((time.thread_time() - begun) * 1000)
                 articles[saved.article] = position
         rows = connection.execute(
             "SELECT articles.id, story_id, lead_article_id = articles.id FROM articles JOIN stories ON stories.id = story_id"
