@@ -11,6 +11,7 @@ from aggregator.dedupe.compare import Comparison
 from aggregator.dedupe.fingerprint import hashes
 from aggregator.dedupe.lead import Member, choose
 from aggregator.dedupe.match import (
+    SURE,
     Candidate,
     Decision,
     Index,
@@ -24,6 +25,7 @@ from aggregator.dedupe.match import (
 )
 
 __all__ = [
+    "SURE",
     "Candidate",
     "Comparison",
     "Decision",

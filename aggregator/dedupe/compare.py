@@ -288,8 +288,8 @@ class Comparison:
 
     @cached_property
     def renamed(self) -> int:
-        """Names that stand in each other's place."""
-        return len({x for sign in self.signs for x, _ in sign.names})
+        """Places where the names are others."""
+        return sum(1 for sign in self.signs if sign.names)
 
     @cached_property
     def kept_names(self) -> int:
@@ -299,8 +299,7 @@ class Comparison:
     @cached_property
     def alike(self) -> float:
         """Share of the titles' words that both have, 0..1."""
-        a, b = set(self.a.title_words), set(self.b.title_words)
-        return len(a & b) / len(a | b) if a or b else 1.0
+        return titles_alike(self.a.title, self.b.title)
 
     @cached_property
     def subjects(self) -> tuple[list[str], list[str]]:
@@ -315,6 +314,12 @@ class Comparison:
         if not ours or not theirs:
             return None
         return sorted(ours), sorted(theirs)
+
+
+def titles_alike(ours: str, theirs: str) -> float:
+    """Share of the words of two titles that both have, 0..1; "CORRECTION:" and its like do not count."""
+    a, b = set(_plain_title(ours)), set(_plain_title(theirs))
+    return len(a & b) / len(a | b) if a or b else 1.0
 
 
 def _covered(text: Text, common: Collection[tuple[str, ...]]) -> bytearray:

@@ -18,12 +18,13 @@ ALIKE = 0.6  # share of title words that makes titles alike
 SHORT = 60  # words; in so short a text each differing word counts
 BEFORE = 60  # words a copy may put before the text, under another title
 PREFIX = 60  # words into the longer text where a summary must begin
+BRIEF = 130  # words of a summary at most
 HOLE = 80  # words of the shorter text in a row that an edited copy may lack
 
 
 def kind(c: Comparison, threshold: float, same_feed: bool) -> tuple[str | None, str]:
     """The kind of copy that the shares make it, or None; and the shares in words."""
-    if c.shared < LEAST_WORDS:
+    if c.shared + (len(c.a.title_words) if c.alike == 1 else 0) < LEAST_WORDS:
         if c.alike == 1 and not same_feed and max(c.unmasked) >= max(threshold, 0.9) and min(c.unmasked) >= LOW:
             return "near-copy", "the same title over the same standing text"
         return None, f"only {c.shared} words in common that are not boilerplate"
@@ -38,12 +39,13 @@ def kind(c: Comparison, threshold: float, same_feed: bool) -> tuple[str | None, 
     if c.high >= max(threshold, 0.8) and c.start <= PREFIX and c.hole <= 12:
         return "summary", f"{shares}: the shorter is the beginning of the longer"
     if c.alike >= ALIKE:
-        if c.high >= max(threshold, 0.8) and len(c.shorter.words) <= 130:
+        # The operator's threshold moves these rules too; at 1 only equal texts are copies.
+        slack = min(0.1, 0.4 * (1 - threshold))
+        if c.high >= (threshold - slack if c.alike == 1 else max(threshold, 0.8)) and len(c.shorter.words) <= BRIEF:
             return "summary", f"{shares}, and the titles are alike"
         if c.high >= max(threshold, 0.85) and c.low >= 0.2:
             return "embedded", f"{shares}, and the titles are alike"
-        # The operator's threshold moves this rule too; at 1 only equal texts are copies.
-        if c.high >= threshold - min(0.15, 0.6 * (1 - threshold)) and c.low >= 0.45 and c.hole <= HOLE:
+        if c.high >= threshold - 1.5 * slack and c.low >= 0.45 and c.hole <= HOLE:
             return "edited", f"{shares}, and the titles are alike"
     return None, f"{shares}; a copy has {threshold:.0%} one way and {low:.0%} the other"
 
@@ -57,7 +59,7 @@ def objection(c: Comparison, same_feed: bool) -> str | None:
         return "the same feed with another title"
     ours, theirs = c.subjects
     much_a, much_b = len(ours) / max(1, len(c.a.subject)), len(theirs) / max(1, len(c.b.subject))
-    if min(much_a, much_b) >= 0.25 or (c.alike < ALIKE and max(much_a, much_b) >= 0.5):
+    if min(much_a, much_b) >= 0.25 or (ours and theirs and much_a + much_b >= 0.6) or (c.alike < ALIKE and max(much_a, much_b) >= 0.5):
         return f"each is about something the other does not mention ({_list(ours) or '–'}; {_list(theirs) or '–'})"
     if c.alike < SAME_TITLE:
         if c.lead < 0.5:

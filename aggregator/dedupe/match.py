@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from aggregator.dedupe import fingerprint, kinds
-from aggregator.dedupe.compare import Comparison, Text
+from aggregator.dedupe.compare import Comparison, Text, titles_alike
 from aggregator.model import Verdict
 
 KINDS = ("alone", "same-url", "same-text", *kinds.KINDS, "person")
@@ -82,10 +83,15 @@ class Index(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The operator's settings, and which feeds may be compared with the probe's."""
+    """The operator's settings, which feeds may be compared with the probe's, and what a person has parted from it."""
 
     threshold: float = 0.75
     may_compare: Callable[[int], bool] = field(default=lambda feed: True)
+    apart: frozenset[int] = frozenset()  # stories it must not join
+
+    def allow(self, story: int, feed: int) -> bool:
+        """Whether an article of this story and feed may be the original of the probe."""
+        return story not in self.apart and self.may_compare(feed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,7 @@ class Decision:
     """The verdict; the near misses: why it is not a copy of what it came close to; what was masked."""
 
     verdict: Verdict
+    also: tuple[Verdict, ...] = ()  # on other stories that it is surely a copy of, too: they are one
     misses: tuple[Verdict, ...] = ()
     boilerplate: frozenset[int] = frozenset()
     learned: frozenset[int] = frozenset()  # of these, those that were seen often enough only now
@@ -108,17 +115,33 @@ def match(probe: Probe, index: Index, limits: Limits) -> Decision:
     postings = [p for p in index.postings(probe.fingerprint) if p.article != probe.article]
     everywhere, in_feed = _frequent(postings, probe.feed)
     boilerplate = known | everywhere | in_feed
-    misses: list[Verdict] = []
-    verdict = Verdict("alone", "no other article has this text")
     ours = Text(probe.title, probe.text, boilerplate)
-    for candidate in index.load(_ranked(probe, postings, boilerplate, limits)):
-        judged = _against(probe, ours, candidate, index, limits)
-        if judged.kind != "alone":
-            verdict = judged
-            break
-        misses.append(judged)
+    judged = [
+        (candidate, _against(probe, ours, candidate, index, limits))
+        for candidate in index.load(_ranked(probe, postings, boilerplate, limits))
+    ]
+    verdict, also = _chosen(probe, judged)
+    misses = tuple(v for _, v in judged if v.kind == "alone")
     learned = (everywhere | in_feed) - known
-    return Decision(verdict, tuple(misses), boilerplate, learned, in_feed - everywhere)
+    return Decision(verdict, also, misses, boilerplate, learned, in_feed - everywhere)
+
+
+def _chosen(probe: Probe, judged: Sequence[tuple[Candidate, Verdict]]) -> tuple[Verdict, tuple[Verdict, ...]]:
+    """The best of several verdicts that say yes: the one with the likest title, then the most in common."""
+    yes = [(titles_alike(probe.title, c.title), min(v.similarity, v.other), -v.shared, c, v) for c, v in judged if v.kind != "alone"]
+    if not yes:
+        return Verdict("alone", "no other article has this text"), ()
+    yes.sort(key=lambda found: (-found[0], -found[1], found[2], found[3].article))
+    alike, _, _, first, best = yes[0]
+    if alike < kinds.ALIKE and any(c.feed == first.feed and c.story != first.story for *_, c, _ in yes[1:]):
+        reason = "not a copy: the same text stands under several titles of one feed, and none is like its own"
+        return dataclasses.replace(best, kind="alone", reason=reason, story=None, against=None), ()
+    also = tuple(
+        v
+        for likeness, _, _, c, v in yes[1:]
+        if c.story != first.story and max(v.similarity, v.other) >= SURE and likeness >= min(alike, kinds.SAME_TITLE)
+    )
+    return best, also
 
 
 def recheck(probe: Probe, lead: Candidate, limits: Limits, boilerplate: frozenset[int] = frozenset()) -> Verdict:
@@ -228,15 +251,18 @@ def _ranked(probe: Probe, postings: Iterable[Posting], boilerplate: frozenset[in
     """The best article of each story that shares enough, best first."""
     seen: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
     for posting in postings:
-        if posting.hash not in boilerplate and limits.may_compare(posting.feed):
+        if posting.hash not in boilerplate and limits.allow(posting.story, posting.feed):
             seen[posting.story, posting.article].add(posting.hash)
     own = len(set(probe.fingerprint) - boilerplate)
     least = max(1, min(SHARED_HASHES, own // 2))
     title = fingerprint.title_hash(probe.title)
     best: dict[int, int] = {}
-    for count, story, article in sorted((-len(hashes), story, article) for (story, article), hashes in seen.items()):
-        if -count >= least or title in seen[story, article]:
-            best.setdefault(story, article)
+    for _, _, story, article in sorted(
+        (title not in hashes, -len(hashes), story, article)
+        for (story, article), hashes in seen.items()
+        if len(hashes) >= least or title in hashes
+    ):
+        best.setdefault(story, article)
     return list(best.values())[:VERIFIED]
 
 
@@ -250,7 +276,7 @@ def _other_media(probe: Probe, candidate: Candidate, c: Comparison) -> str | Non
 
 
 def _others(probe: Probe, candidates: Iterable[Candidate], limits: Limits) -> Iterable[Candidate]:
-    return (c for c in candidates if c.article != probe.article and limits.may_compare(c.feed))
+    return (c for c in candidates if c.article != probe.article and limits.allow(c.story, c.feed))
 
 
 def _verdict(kind: str, reason: str, candidate: Candidate) -> Verdict:

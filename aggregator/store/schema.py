@@ -121,6 +121,22 @@ CREATE TABLE _verdicts (           -- why an article is a copy, or stands alone
     shared INTEGER NOT NULL,
     decided_at TEXT NOT NULL
 ) STRICT;
+CREATE TABLE _corrections (        -- what a person said: outlives every re-run
+    kind TEXT NOT NULL CHECK (kind IN ('apart', 'together', 'pin')),
+    article_id INTEGER NOT NULL REFERENCES articles(id) ON DELETE CASCADE,
+    other_id INTEGER NOT NULL REFERENCES articles(id) ON DELETE CASCADE, -- pin: the same
+    made_at TEXT NOT NULL,
+    PRIMARY KEY (kind, article_id, other_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _habits (             -- how often a feed was the later one to carry a text
+    feed_id INTEGER PRIMARY KEY REFERENCES feeds(id),
+    shared INTEGER NOT NULL,
+    later INTEGER NOT NULL
+) STRICT;
+CREATE TABLE _former (             -- during a replay: the story an article was in; else empty
+    article_id INTEGER PRIMARY KEY,
+    story_id INTEGER NOT NULL
+) STRICT;
 CREATE TABLE _leads (              -- why an article leads its story
     story_id INTEGER PRIMARY KEY REFERENCES stories(id) ON DELETE CASCADE,
     reason TEXT NOT NULL
@@ -140,6 +156,7 @@ CREATE INDEX stories_lead ON stories(lead_article_id);
 CREATE INDEX fetches_feed ON fetches(feed_id, fetched_at);
 CREATE INDEX _sources_text_hash ON _sources(text_hash);
 CREATE INDEX _fingerprints_article ON _fingerprints(article_id);
+CREATE INDEX _corrections_other ON _corrections(other_id);
 """
 
 # Only these columns are indexed, so a new story or similarity must not rewrite the index entry.

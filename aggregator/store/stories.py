@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from aggregator.dedupe import Candidate, Member
@@ -17,10 +17,11 @@ from aggregator.store.times import from_text, to_text
 _IRI = re.compile(
     r"(?:https?://[^\s/?#]+|urn:[a-z0-9][a-z0-9-]{1,31}:|tag:[^\s,]+,\d{4}[\d-]*:)[^\s<>\"{}|\\^`]*", re.I
 )
+_OFTEN = 4  # texts a feed must have shared with others before its habits mean something
 
 
 class Stories:
-    """The tables stories, _verdicts and _leads."""
+    """The tables stories, _verdicts, _leads, _corrections, _boilerplate and _habits."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
@@ -34,12 +35,27 @@ class Stories:
         """The article that leads a story."""
         return int(self.connection.execute("SELECT lead_article_id FROM stories WHERE id = ?", (story,)).fetchone()[0])
 
+    def articles(self, story: int) -> list[int]:
+        """The articles of a story, in the order they were stored."""
+        rows = self.connection.execute("SELECT id FROM articles WHERE story_id = ? ORDER BY id", (story,))
+        return [row[0] for row in rows]
+
+    def founder(self, story: int) -> int:
+        """The article that a story began with, as far as it is still in it."""
+        row = self.connection.execute(
+            "SELECT articles.id FROM articles JOIN stories ON stories.id = story_id WHERE story_id = ? "
+            "ORDER BY guid <> uid, articles.id LIMIT 1",
+            (story,),
+        ).fetchone()
+        return int(row[0])
+
     def members(self, story: int, subscriptions: Mapping[str, Subscription]) -> list[Member]:
         """The articles of a story as the choice of the lead sees them."""
         rows = self.connection.execute(
-            "SELECT articles.*, feeds.role, feeds.home_page_url, feeds.configured_url, credits FROM articles "
-            "JOIN feeds ON feeds.id = feed_id JOIN _sources ON article_id = articles.id WHERE story_id = ? "
-            "ORDER BY articles.id",
+            "SELECT articles.*, feeds.role, feeds.home_page_url, feeds.configured_url, credits, shared, later, "
+            "EXISTS (SELECT 1 FROM _corrections AS c WHERE c.article_id = articles.id AND c.kind = 'pin') AS pinned "
+            "FROM articles JOIN feeds ON feeds.id = articles.feed_id JOIN _sources ON _sources.article_id = articles.id "
+            "LEFT JOIN _habits ON _habits.feed_id = articles.feed_id WHERE story_id = ? ORDER BY articles.id",
             (story,),
         )
         return [
@@ -53,6 +69,8 @@ class Stories:
                 words=row["word_count"],
                 published=from_text(row["published_at"]),
                 first_seen=from_text(row["first_seen_at"]),
+                pinned=bool(row["pinned"]),
+                copy_rate=(row["later"] + 1) / (row["shared"] + 2) if (row["shared"] or 0) >= _OFTEN else None,
             )
             for row in rows
         ]
@@ -67,22 +85,113 @@ class Stories:
             "INSERT OR IGNORE INTO _boilerplate VALUES (?, ?, ?)", ((value, feed, to_text(now)) for value in hashes)
         )
 
+    def known(self, hashes: Sequence[int], feed: int) -> frozenset[int]:
+        """Those that are boilerplate, everywhere or in this feed."""
+        rows = self.connection.execute(
+            "SELECT hash FROM _boilerplate WHERE hash IN (SELECT value FROM json_each(?)) AND feed_id IN (0, ?)",
+            (json.dumps(list(hashes)), feed),
+        )
+        return frozenset(row[0] for row in rows)
+
+    def joined_on(self, hashes: Collection[int], since: datetime) -> list[int]:
+        """Articles with one of these hashes that were judged copies since then."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT v.article_id FROM _fingerprints AS f JOIN _verdicts AS v ON v.article_id = f.article_id "
+            "WHERE f.hash IN (SELECT value FROM json_each(?)) AND v.kind IN ('near-copy', 'edited', 'summary', 'embedded') "
+            "AND v.decided_at >= ? ORDER BY v.article_id",
+            (json.dumps(sorted(hashes)), to_text(since)),
+        )
+        return [row[0] for row in rows]
+
+    def observe(self, article: int, story: int) -> None:
+        """Learns which of two feeds had a text first: the newcomer's, or that of the earliest other member."""
+        rows = self.connection.execute(
+            "SELECT articles.id, feed_id, url, credits FROM articles JOIN _sources ON article_id = articles.id "
+            "WHERE story_id = ? ORDER BY published_at, first_seen_at, articles.id",
+            (story,),
+        ).fetchall()
+        mine = next(row for row in rows if row["id"] == article)
+        first = next((row for row in rows if row["feed_id"] != mine["feed_id"]), None)
+        if first is None:
+            return
+        order = [row["id"] for row in rows]
+        mine_is_later = order.index(article) > order.index(first["id"])
+        if first["url"] in json.loads(mine["credits"]):
+            mine_is_later = True
+        elif mine["url"] in json.loads(first["credits"]):
+            mine_is_later = False
+        for row, later in ((mine, mine_is_later), (first, not mine_is_later)):
+            self.connection.execute(
+                "INSERT INTO _habits VALUES (?1, 1, ?2) ON CONFLICT (feed_id) DO UPDATE SET "
+                "shared = shared + 1, later = later + ?2",
+                (row["feed_id"], later),
+            )
+
+    def correct(self, kind: str, article: int, other: int, now: datetime) -> None:
+        """Writes down what a person said of two articles ("apart", "together"), or of one (twice the same: "pin")."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO _corrections VALUES (?, ?, ?, ?)", (kind, article, other, to_text(now))
+        )
+        if kind in ("apart", "together"):  # the last word counts
+            self.take_back({"apart": "together", "together": "apart"}[kind], article, other)
+
+    def take_back(self, kind: str, article: int, other: int = 0) -> list[int]:
+        """Forgets what a person said of these two (0: of `article` and any other); gives the articles it was about."""
+        rows = self.connection.execute(
+            "DELETE FROM _corrections WHERE kind = ?1 AND (?2 IN (article_id, other_id)) "
+            "AND (?3 = 0 OR ?3 IN (article_id, other_id)) AND (?2 <> ?3 OR article_id = other_id) "
+            "RETURNING article_id, other_id",
+            (kind, article, other),
+        ).fetchall()
+        return sorted({value for row in rows for value in row})
+
+    def together(self, article: int) -> list[int]:
+        """The articles that a person said are the same as this one."""
+        return self._corrected("together", article)
+
+    def apart(self, article: int) -> frozenset[int]:
+        """The stories that hold an article which a person parted from this one."""
+        found = (self.story_of(other) for other in self._corrected("apart", article))
+        return frozenset(story for story in found if story is not None)
+
+    def _corrected(self, kind: str, article: int) -> list[int]:
+        rows = self.connection.execute(
+            "SELECT other_id FROM _corrections WHERE kind = ?1 AND article_id = ?2 UNION "
+            "SELECT article_id FROM _corrections WHERE kind = ?1 AND other_id = ?2 ORDER BY 1",
+            (kind, article),
+        )
+        return [row[0] for row in rows]
+
     def found_story(self, article: int, now: datetime) -> int:
-        """Makes a story of one article."""
+        """Makes a story of one article; in a replay, the one that this article was in before, if nobody has it yet."""
         row = self.connection.execute(
             "SELECT articles.*, feeds.configured_url FROM articles JOIN feeds ON feeds.id = feed_id WHERE articles.id = ?",
             (article,),
         ).fetchone()
-        cursor = self.connection.execute(
-            "INSERT INTO stories (uid, title, url, lead_article_id, published_at, updated_at, first_seen_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                self._uid(row["guid"], row["configured_url"], now),
-                *(row[name] for name in ("title", "url", "id", "published_at", "updated_at")),
-                to_text(now),
-            ),
-        )
-        story = int(cursor.lastrowid or 0)
+        shown = tuple(row[name] for name in ("title", "url", "id", "published_at"))
+        former = self.connection.execute(
+            "SELECT stories.id FROM _former JOIN stories ON stories.id = _former.story_id WHERE _former.article_id = ? "
+            "AND NOT EXISTS (SELECT 1 FROM articles WHERE articles.story_id = stories.id)",
+            (article,),
+        ).fetchone()
+        if former is not None:
+            story = int(former[0])
+            self.connection.execute(
+                "UPDATE stories SET title = ?, url = ?, lead_article_id = ?, published_at = ?, copies = 1 WHERE id = ?",
+                (*shown, story),
+            )
+        else:
+            cursor = self.connection.execute(
+                "INSERT INTO stories (uid, title, url, lead_article_id, published_at, updated_at, first_seen_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    self._uid(row["guid"], row["configured_url"], from_text(row["first_seen_at"])),
+                    *shown,
+                    row["updated_at"],
+                    to_text(now),
+                ),
+            )
+            story = int(cursor.lastrowid or 0)
         self.connection.execute("UPDATE articles SET story_id = ? WHERE id = ?", (story, article))
         return story
 
@@ -98,7 +207,7 @@ class Stories:
         """Removes a story that has no member any more."""
         self.connection.execute("DELETE FROM stories WHERE id = ?", (story,))
 
-    def _uid(self, guid: str, configured_url: str, now: datetime) -> str:
+    def _uid(self, guid: str, configured_url: str, seen: datetime) -> str:
         """The published id: the article's own where it is an IRI that no story has yet, else a tag: URI (RFC 4151)."""
         if len(guid) <= 1000 and _IRI.fullmatch(guid):
             taken = self.connection.execute("SELECT 1 FROM stories WHERE uid = ?", (guid,)).fetchone()
@@ -106,7 +215,7 @@ class Stories:
                 return guid
         host = host_of(configured_url)
         authority = host if host and re.fullmatch(r"[a-z0-9.-]+", host) else "feed.invalid"
-        name = f"tag:{authority},{now:%Y-%m-%d}:{name_of(configured_url, guid)}"
+        name = f"tag:{authority},{seen:%Y-%m-%d}:{name_of(configured_url, guid)}"
         number = 1
         while self.connection.execute("SELECT 1 FROM stories WHERE uid = ?", (name,)).fetchone():
             number += 1

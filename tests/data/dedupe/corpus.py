@@ -110,7 +110,7 @@ class _Builder:
         origin = self.add(
             Item(story, kind, feed or f"https://house{self.dice.randint(0, 60)}.example", title, text, "", self.clock, True)
         )
-        for feed in self.dice.sample(self.copiers, number):
+        for feed in self.dice.sample([c for c in self.copiers if c != origin.feed], number):
             how = self.dice.choice(sorted(COPIES))
             copied_title, copied_text = COPIES[how](self, title, text)
             when = self.later(30) if self.dice.random() < 0.9 else self.clock - timedelta(minutes=self.dice.randint(1, 40))
@@ -132,7 +132,8 @@ class _Builder:
             if self.dice.random() < 0.25:
                 how = self.dice.choice(["footer", "typography", "same"])
                 title, text = COPIES[how](self, title, text)
-                self.add(Item(story, how, self.dice.choice(self.copiers), title, text, "", self.later(20)))
+                copier = self.dice.choice([c for c in self.copiers if c != where])
+                self.add(Item(story, how, copier, title, text, "", self.later(20)))
 
     def same_house(self) -> None:
         """Different releases of one organisation: the same tail, often longer than the news."""
@@ -226,7 +227,10 @@ def _edited(b: _Builder, title: str, text: str) -> tuple[str, str]:
 
 def _summary(b: _Builder, title: str, text: str) -> tuple[str, str]:
     sentences = _sentences(_parts(text)[0] if len(_parts(text)[0].split()) > 25 else text)
-    return title, " ".join(sentences[: b.dice.randint(2, 4)]) + b.dice.choice(["", " […]", " Read more"])
+    number = b.dice.randint(2, 4)
+    while number < len(sentences) and len(" ".join(sentences[:number]).split()) < 25:
+        number += 1
+    return title, " ".join(sentences[:number]) + b.dice.choice(["", " […]", " Read more"])
 
 
 def _embedded(b: _Builder, title: str, text: str) -> tuple[str, str]:
