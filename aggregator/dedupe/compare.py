@@ -263,7 +263,8 @@ class Comparison:
         A copy keeps the figures and the names; a form filled in again changes just these.
         """
         found = []
-        for before, after in zip(self.blocks, self.blocks[1:], strict=False):
+        edges = [Block(0, 0, 0), *self.blocks]
+        for before, after in zip(edges, self.blocks, strict=False):
             start, end = before.ours + before.length, after.ours
             other, until = before.theirs + before.length, after.theirs
             if not (0 <= until - other <= GAP and end - start <= GAP) or (start == end and other == until):
@@ -275,6 +276,12 @@ class Comparison:
             if numbers or names:
                 found.append(Sign(self.a.phrase(start, end), self.b.phrase(other, until), numbers, names))
         return found
+
+    @cached_property
+    def reentitled(self) -> bool:
+        """Whether titles that are much alike have other words in one place, each used by its own text."""
+        ours, theirs = set(self.a.title_words), set(self.b.title_words)
+        return 0.3 <= self.alike < 1 and bool((ours - theirs) & self.a.below) and bool((theirs - ours) & self.b.below)
 
     @cached_property
     def figures(self) -> int:
@@ -309,7 +316,7 @@ class Comparison:
     @cached_property
     def numbered(self) -> tuple[list[str], list[str]] | None:
         """Figures and days that differ between the titles: a series (weeks, versions, episodes)."""
-        a, b = _counted(self.a.title_words), _counted(self.b.title_words)
+        a, b = (_counted(text.title, text.title_words) for text in (self.a, self.b))
         ours, theirs = a - b, b - a
         if not ours or not theirs:
             return None
@@ -364,14 +371,13 @@ def _plain_title(title: str) -> tuple[str, ...]:
 
 
 def _telling(word: str) -> bool:
-    """Whether a word of a title may say what it is about: not "of", "the"."""
-    return len(word) > 3 or not word.isascii() or any(c.isdigit() for c in word)
+    """Whether a word of a title may say what it is about: not "of", "the"; figures are looked at by themselves."""
+    return (len(word) > 3 or not word.isascii()) and not any(c.isdigit() for c in word)
 
 
 def _subject(one: Text, other: Text) -> list[str]:
     return [w for w in dict.fromkeys(one.title_words) if w in one.subject and w in one.below and w not in other.vocabulary]
 
 
-def _counted(words: Sequence[str]) -> set[str]:
-    found = {word for word in words if any(c.isdigit() for c in word)}
-    return found | {word for word in words if word in _CALENDAR or word in _NUMBER_WORDS}
+def _counted(title: str, words: Sequence[str]) -> set[str]:
+    return _numbers(fingerprint.normal(title), words) | {word for word in words if word in _CALENDAR}

@@ -81,7 +81,7 @@ def _template(c: Comparison, same_feed: bool) -> str | None:
         return said
     if c.renamed >= 2 and c.renamed > most * (c.renamed + c.kept_names):
         return said
-    if c.alike < ALIKE and c.figures + c.renamed >= 4:
+    if c.alike < ALIKE and c.figures + c.renamed + c.reentitled >= 4:
         return said
     if min(len(c.a.words), len(c.b.words)) < SHORT and (c.lead < 0.7 or (c.signs and c.alike < 1)):
         return f"short texts that differ ({shown})" if shown else "short texts with other beginnings"

@@ -19,7 +19,8 @@ SHARED_HASHES = 6  # unmasked hashes that make an article a candidate
 VERIFIED = 5  # stories compared on full text
 STORIES = 6  # a hash seen in so many stories is boilerplate (stories: a widely copied one must not mask itself)
 IN_FEED = 3  # so is one seen in so many stories of the same feed
-SURE = 0.9  # share both ways that joins two stories, or an article to a story whose lead has moved on
+SURE = 0.9  # share that joins two stories
+CLOSE = (0.85, 0.6)  # shares with a member that join an article to a story whose lead is another text by now
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +133,10 @@ def _chosen(probe: Probe, judged: Sequence[tuple[Candidate, Verdict]]) -> tuple[
     if not yes:
         return Verdict("alone", "no other article has this text"), ()
     yes.sort(key=lambda found: (-found[0], -found[1], found[2], found[3].article))
-    alike, _, _, first, best = yes[0]
-    if alike < kinds.ALIKE and any(c.feed == first.feed and c.story != first.story for *_, c, _ in yes[1:]):
+    alike, most, _, first, best = yes[0]
+    if alike < kinds.ALIKE and any(
+        c.feed == first.feed and c.story != first.story and share > most - 0.1 for _, share, _, c, _ in yes[1:]
+    ):
         reason = "not a copy: the same text stands under several titles of one feed, and none is like its own"
         return dataclasses.replace(best, kind="alone", reason=reason, story=None, against=None), ()
     also = tuple(
@@ -207,13 +210,10 @@ def _same_url(probe: Probe, index: Index, limits: Limits) -> Verdict | None:
 def _same_text(probe: Probe, index: Index, limits: Limits) -> Verdict | None:
     if len(probe.text.split()) < kinds.LEAST_WORDS:
         return None
-    candidates = list(_others(probe, index.by_text(probe.text), limits))
-    several = len({candidate.story for candidate in candidates}) > 1
-    for candidate in candidates:
+    for candidate in _others(probe, index.by_text(probe.text), limits):
+        # The text alone does not tell what stands under several titles, such as show notes; matching looks at those.
         c = compare(probe, candidate)
-        # The text alone does not tell what repeats under several titles, or is short: show notes, standing lines.
-        told = not several and candidate.feed != probe.feed and len(c.a.words) >= kinds.SHORT
-        if c.numbered or _other_media(probe, candidate, c) or not (c.alike == 1 or (told and not c.numbered)):
+        if c.alike < (1 if probe.feed == candidate.feed else kinds.ALIKE) or c.numbered:
             continue
         return _verdict("same-text", "word for word the same text", candidate)
     return None
@@ -228,9 +228,8 @@ def _against(probe: Probe, ours: Text, candidate: Candidate, index: Index, limit
     by_lead = judge(probe, ours, lead, limits)
     if by_lead.kind != "alone":
         return by_lead
-    if verdict.kind != "alone" and min(verdict.similarity, verdict.other) < SURE:
-        return by_lead
-    return verdict
+    close = max(verdict.similarity, verdict.other) >= CLOSE[0] and min(verdict.similarity, verdict.other) >= CLOSE[1]
+    return verdict if close else by_lead
 
 
 def _frequent(postings: Iterable[Posting], feed: int) -> tuple[frozenset[int], frozenset[int]]:
