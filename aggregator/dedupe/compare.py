@@ -324,9 +324,12 @@ class Comparison:
 
 
 def titles_alike(ours: str, theirs: str) -> float:
-    """Share of the words of two titles that both have, 0..1; "CORRECTION:" and its like do not count."""
+    """Share of the words of two titles that both have, 0..1; "CORRECTION:" and the name of a site do not count."""
     a, b = set(_plain_title(ours)), set(_plain_title(theirs))
-    return len(a & b) / len(a | b) if a or b else 1.0
+    if not a or not b:
+        return float(a == b)
+    within = 0.9 * len(a & b) / min(len(a), len(b)) if min(len(a), len(b)) >= 4 else 0.0
+    return max(len(a & b) / len(a | b), within)
 
 
 def _covered(text: Text, common: Collection[tuple[str, ...]]) -> bytearray:

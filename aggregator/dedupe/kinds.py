@@ -59,14 +59,14 @@ def objection(c: Comparison, same_feed: bool) -> str | None:
         return "the same feed with another title"
     ours, theirs = c.subjects
     much_a, much_b = len(ours) / max(1, len(c.a.subject)), len(theirs) / max(1, len(c.b.subject))
-    if min(much_a, much_b) >= 0.25 or (ours and theirs and much_a + much_b >= 0.6) or (c.alike < ALIKE and max(much_a, much_b) >= 0.5):
+    if min(much_a, much_b) >= 0.25 or (ours and theirs and much_a + much_b >= 0.6) or (c.alike < ALIKE and c.lead < 0.9 and max(much_a, much_b) >= 0.5):
         return f"each is about something the other does not mention ({_list(ours) or '–'}; {_list(theirs) or '–'})"
     if c.alike < SAME_TITLE:
         if c.lead < 0.5:
             return "neither text's beginning is in the other: only what follows the news is shared"
         if c.hole > OWN:
             return f"each has a long part of its own ({c.hole} words in a row) under another title"
-    if c.alike < ALIKE and c.start > BEFORE:
+    if c.alike < ALIKE and c.start > BEFORE and c.low < 0.7:
         return f"{c.start} words of its own come first under another title, as in a follow-up"
     return _template(c, same_feed)
 
@@ -81,7 +81,7 @@ def _template(c: Comparison, same_feed: bool) -> str | None:
         return said
     if c.renamed >= 2 and c.renamed > most * (c.renamed + c.kept_names):
         return said
-    if c.alike < ALIKE and c.figures + c.renamed + c.reentitled >= 4:
+    if c.alike < ALIKE and c.figures + c.renamed + 2 * c.reentitled >= 4:
         return said
     if min(len(c.a.words), len(c.b.words)) < SHORT and (c.lead < 0.7 or (c.signs and c.alike < 1)):
         return f"short texts that differ ({shown})" if shown else "short texts with other beginnings"

@@ -283,6 +283,29 @@ def _new_lead(b: _Builder, title: str, text: str) -> tuple[str, str]:
     return title, "\n\n".join([b.prose.paragraph(2), *rest])
 
 
+def _site_title(b: _Builder, title: str, text: str) -> tuple[str, str]:
+    return f"{title} | {b.prose.org()}", text
+
+
+def _heavy(b: _Builder, title: str, text: str) -> tuple[str, str]:
+    """A sub-editor's hand all over, with a new title, another frame, and quotes of another keyboard."""
+    title, text = _edited(b, title, text)
+    return _typography(b, *_both(b, title, text))
+
+
+def _moved(b: _Builder, title: str, text: str) -> tuple[str, str]:
+    """Paragraphs after the first in another order."""
+    parts = _parts(text)
+    rest = parts[1:]
+    b.dice.shuffle(rest)
+    return title, "\n\n".join([*parts[:1], *rest])
+
+
+def _beginning(b: _Builder, title: str, text: str) -> tuple[str, str]:
+    """The first third under another title."""
+    return _retitle(b, title), text[: max(300, int(len(text) * 0.35))] + "…"
+
+
 COPIES: dict[str, Change] = {
     "same": _same,
     "header": _header,
@@ -297,4 +320,8 @@ COPIES: dict[str, Change] = {
     "retitled": _retitled,
     "paragraphs dropped": _dropped,
     "new lead": _new_lead,
+    "site in title": _site_title,
+    "edited and framed": _heavy,
+    "paragraphs moved": _moved,
+    "beginning, retitled": _beginning,
 }
