@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from aggregator import dedupe
 from aggregator.config import Dedupe
 from aggregator.model import Subscription, Verdict
-from aggregator.store import Saved, Store, StoreIndex, probe
+from aggregator.store import Saved, Store, probe
 
 REVIEW = timedelta(hours=48)  # joins of these last hours are looked at again when their common words turn out boilerplate
 
@@ -185,7 +185,7 @@ class Editor:
 
     def _match(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> dedupe.Decision:
         probed = probe(self.store.connection, article, fingerprint)
-        index = StoreIndex(self.store.connection, now - self.settings.window)
+        index = self.store.stories.index(now - self.settings.window)
         decision = dedupe.match(probed, index, self.limits(probed.feed, article))
         if decision.learned:
             self.store.stories.learn(decision.learned - decision.in_feed, 0, now)

@@ -25,7 +25,7 @@ HOLE = 80  # words of the shorter text in a row that an edited copy may lack
 def kind(c: Comparison, threshold: float, same_feed: bool) -> tuple[str | None, str]:
     """The kind of copy that the shares make it, or None; and the shares in words."""
     if c.shared + (len(c.a.title_words) if c.alike == 1 else 0) < LEAST_WORDS:
-        if c.alike == 1 and not same_feed and max(c.unmasked) >= max(threshold, 0.9) and min(c.unmasked) >= LOW:
+        if c.alike == 1 and not same_feed and max(c.unmasked) >= max(threshold, 0.9) and min(c.unmasked) >= 0.3:
             return "near-copy", "the same title over the same standing text"
         return None, f"only {c.shared} words in common that are not boilerplate"
     shares = f"{c.ours:.0%} of its words are in the other, {c.theirs:.0%} of the other's in it"

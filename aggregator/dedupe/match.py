@@ -132,7 +132,7 @@ def _chosen(probe: Probe, judged: Sequence[tuple[Candidate, Verdict]]) -> tuple[
     yes = [(titles_alike(probe.title, c.title), min(v.similarity, v.other), -v.shared, c, v) for c, v in judged if v.kind != "alone"]
     if not yes:
         return Verdict("alone", "no other article has this text"), ()
-    yes.sort(key=lambda found: (-found[0], -found[1], found[2], found[3].article))
+    yes.sort(key=lambda found: (found[0] < kinds.ALIKE, -round(found[1], 1), -found[0], found[2], found[3].article))
     alike, most, _, first, best = yes[0]
     if alike < kinds.ALIKE and any(
         c.feed == first.feed and c.story != first.story and share > most - 0.1 for _, share, _, c, _ in yes[1:]

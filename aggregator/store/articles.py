@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
-from aggregator import clean
+from aggregator import clean, dedupe
 from aggregator.digest import Item
 from aggregator.model import Article
+from aggregator.store import index
 from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
-
-POSTINGS = 24  # articles one hash is kept for: a hash that common is boilerplate and needs no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Articles:
             )
             number = int(cursor.lastrowid or 0)
             self._source(number, item, hash_of_text)
-            self._fingerprint(number, article.fingerprint)
+            index.insert(self.connection, number, article.fingerprint)
             return Saved(number, "new", article.fingerprint)
         number = row["id"]
         changed = (row["text_hash"], row["title"]) != (hash_of_text, article.title)
@@ -67,8 +66,8 @@ class Articles:
             )
         self._source(number, item, hash_of_text)
         if changed:
-            self.connection.execute("DELETE FROM _fingerprints WHERE article_id = ?", (number,))
-            self._fingerprint(number, article.fingerprint)
+            index.remove(self.connection, number, dedupe.hashes(row["content_text"], row["title"]))
+            index.insert(self.connection, number, article.fingerprint)
         return Saved(number, "changed" if changed else "same", article.fingerprint)
 
     def _stored(self, feed: int, article: Article, guids: Collection[str]) -> sqlite3.Row | None:
@@ -101,13 +100,6 @@ class Articles:
                 json.dumps(item.article.credits, ensure_ascii=False),
                 clean.VERSION,
             ),
-        )
-
-    def _fingerprint(self, article: int, hashes: Sequence[int]) -> None:
-        self.connection.executemany(
-            "INSERT OR IGNORE INTO _fingerprints (hash, article_id) SELECT ?1, ?2 "
-            "WHERE (SELECT count(*) FROM (SELECT 1 FROM _fingerprints WHERE hash = ?1 LIMIT ?3)) < ?3",
-            ((value, article, POSTINGS) for value in hashes),
         )
 
 

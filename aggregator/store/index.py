@@ -15,6 +15,7 @@ _COLUMNS = (
     "articles.id, articles.story_id, articles.feed_id, articles.title, articles.url, articles.content_text, "
     "feeds.title AS feed, articles.enclosures FROM articles JOIN feeds ON feeds.id = articles.feed_id "
 )
+POSTINGS = 24  # articles one hash is kept for
 _SOME = 8  # articles with the same address or text are looked at; a home page has thousands
 
 
@@ -33,12 +34,64 @@ def candidates(connection: sqlite3.Connection, where: str, values: Sequence[obje
     return [Candidate(*row[:7], _media(row[7])) for row in rows.fetchall()]
 
 
-class StoreIndex:
-    """Articles first seen since `since` and already in a story."""
+def insert(connection: sqlite3.Connection, article: int, fingerprint: Sequence[int]) -> None:
+    """Puts an article into the index. A hash with POSTINGS articles is boilerplate and needs no more."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO _fingerprints (hash, article_id) SELECT ?1, ?2 "
+        "WHERE (SELECT count(*) FROM (SELECT 1 FROM _fingerprints WHERE hash = ?1 LIMIT ?3)) < ?3",
+        ((value, article, POSTINGS) for value in fingerprint),
+    )
 
-    def __init__(self, connection: sqlite3.Connection, since: datetime) -> None:
+
+def remove(connection: sqlite3.Connection, article: int, fingerprint: Sequence[int]) -> None:
+    """Takes an article out of the index; `fingerprint` is that of the text it was put in with."""
+    connection.executemany(
+        "DELETE FROM _fingerprints WHERE hash = ? AND article_id = ?", ((value, article) for value in fingerprint)
+    )
+
+
+def first_since(connection: sqlite3.Connection, since: datetime) -> int:
+    """The lowest id of the articles first seen since then: ids grow with time, so a few look-ups find it."""
+    low, high = 0, int(connection.execute("SELECT ifnull(max(id), 0) FROM articles").fetchone()[0]) + 1
+    limit = to_text(since)
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(
+            "SELECT id, first_seen_at FROM articles WHERE id >= ? ORDER BY id LIMIT 1", (middle,)
+        ).fetchone()
+        if row is None or row["first_seen_at"] >= limit:
+            high = middle
+        else:
+            low = int(row["id"]) + 1
+    return low
+
+
+def sweep(connection: sqlite3.Connection, since: datetime, most: int = 50_000) -> int:
+    """Takes some of what is older than the window out of the index, from where the last sweep ended; gives how many.
+
+    It goes round by hash, not by article: that needs no second index, which would double the size of this one.
+    """
+    row = connection.execute("SELECT hash FROM _sweep").fetchone()
+    hand = row[0] if row else -1
+    end = connection.execute(
+        "SELECT hash FROM _fingerprints WHERE hash > ? ORDER BY hash LIMIT 1 OFFSET ?", (hand, most)
+    ).fetchone()
+    upto = end[0] if end else 2**62
+    gone = connection.execute(
+        "DELETE FROM _fingerprints WHERE hash > ? AND hash <= ? AND article_id < ?",
+        (hand, upto, first_since(connection, since)),
+    ).rowcount
+    connection.execute("INSERT OR REPLACE INTO _sweep (id, hash) VALUES (1, ?)", (upto if end else -1,))
+    return gone
+
+
+class StoreIndex:
+    """Articles first seen since `since` and already in a story; `first` is the lowest id of these."""
+
+    def __init__(self, connection: sqlite3.Connection, since: datetime, first: int | None = None) -> None:
         self.connection = connection
         self.since = to_text(since)
+        self.first = first_since(connection, since) if first is None else first
 
     def by_url(self, urls: Sequence[str]) -> Sequence[Candidate]:
         """Articles with one of these addresses."""
@@ -55,8 +108,8 @@ class StoreIndex:
         """Where these hashes were seen."""
         rows = self.connection.execute(
             "SELECT hash, article_id, story_id, feed_id FROM _fingerprints JOIN articles ON articles.id = article_id "
-            "WHERE hash IN (SELECT value FROM json_each(?)) AND first_seen_at >= ? AND story_id IS NOT NULL",
-            (json.dumps(list(hashes)), self.since),
+            "WHERE hash IN (SELECT value FROM json_each(?)) AND article_id >= ? AND story_id IS NOT NULL",
+            (json.dumps(list(hashes)), self.first),
         )
         return [Posting(*row) for row in rows]
 

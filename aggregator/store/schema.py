@@ -100,11 +100,22 @@ CREATE TABLE _sources (            -- entries as their documents had them, so th
     credits TEXT NOT NULL,         -- JSON: addresses named as where the text is from
     rules INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE _fingerprints (
+CREATE TABLE _fingerprints (       -- no reference to articles: it would need a second index, as large as this
     hash INTEGER NOT NULL,
-    article_id INTEGER NOT NULL REFERENCES articles(id) ON DELETE CASCADE,
+    article_id INTEGER NOT NULL,
     PRIMARY KEY (hash, article_id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE _sweep (              -- where the last sweep of _fingerprints ended
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    hash INTEGER NOT NULL
+) STRICT;
+CREATE TABLE _requests (           -- corrections made while a daemon has the file; it carries them out
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    article_id INTEGER NOT NULL,
+    other_id INTEGER NOT NULL,
+    undo INTEGER NOT NULL
+) STRICT;
 CREATE TABLE _boilerplate (        -- hashes seen in too many stories to tell one; outlive the window
     hash INTEGER NOT NULL,
     feed_id INTEGER NOT NULL,      -- 0: everywhere
@@ -155,7 +166,6 @@ CREATE INDEX stories_published_at ON stories(published_at);
 CREATE INDEX stories_lead ON stories(lead_article_id);
 CREATE INDEX fetches_feed ON fetches(feed_id, fetched_at);
 CREATE INDEX _sources_text_hash ON _sources(text_hash);
-CREATE INDEX _fingerprints_article ON _fingerprints(article_id);
 CREATE INDEX _corrections_other ON _corrections(other_id);
 """
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from aggregator.dedupe import Candidate, Member
 from aggregator.model import Subscription, Verdict
 from aggregator.store.hashes import host_of, name_of
-from aggregator.store.index import candidates
+from aggregator.store.index import StoreIndex, candidates, first_since
 from aggregator.store.times import from_text, to_text
 
 _IRI = re.compile(
@@ -25,6 +25,15 @@ class Stories:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self._firsts: dict[str, int] = {}
+
+    def index(self, since: datetime) -> StoreIndex:
+        """What matching looks up; the window begins with a full hour."""
+        hour = since.replace(minute=0, second=0, microsecond=0)
+        name = to_text(hour)
+        if name not in self._firsts:
+            self._firsts = {name: first_since(self.connection, hour)}
+        return StoreIndex(self.connection, hour, self._firsts[name])
 
     def story_of(self, article: int) -> int | None:
         """The story an article belongs to."""
