@@ -23,20 +23,25 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from aggregator import schedule
-from aggregator.config import Config
+from aggregator.config import Config, is_own
 from aggregator.digest import Job
 from aggregator.engine import Engine, Workers
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import Client, Guard
 from aggregator.model import Request, Response, Subscription
+from aggregator.ping import Pinger
+from aggregator.publish import own
 from aggregator.schedule import Signals
 from aggregator.site import Site
-from aggregator.store import Due, Outcome, Read, Store, open_writer
+from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer
 from aggregator.stories import Editor
 
 T = TypeVar("T")
 
 BATCH = 50  # polls in one transaction
+POLLS_KEPT = timedelta(days=30)  # rows of `fetches`
+UPKEEP = timedelta(minutes=1)  # between two looks for something to prune, when the last one found nothing
+_BACKLOG = 10  # stories of a feed added later that may enter the merged feed at once, or a fifth of it
 _AFTER_FAULT = 10.0  # seconds a poll that could not be committed waits before it is due again
 
 
@@ -74,8 +79,11 @@ class Aggregator:
         self.clock = clock or (lambda: datetime.now(UTC))
         self.site = Site(config.output.directory)
         self.dirty = True  # whether something may have to be published
+        self.changed = asyncio.Event()  # set by each commit that brought something, for whoever publishes
         self.faults: list[str] = []  # what the writer could not do, since last asked
         self._busy: set[int] = set()
+        self._next_upkeep: datetime | None = None
+        self._publishing = asyncio.Lock()
         self._dice = random.Random()  # noqa: S311 - jitter is no secret
 
     async def __aenter__(self) -> Self:
@@ -88,8 +96,11 @@ class Aggregator:
             self._stack.push_async_callback(self._write, lambda: opened.__exit__(None, None, None))
             self.store = Store(connection)
             await self._write(self._sync)
+            await self._write(self.site.sweep)
             await self._stack.enter_async_context(self.engine)
             self.client = await self._stack.enter_async_context(_client(self.config))
+            self._pinger = Pinger(lambda: self.client)
+            self._stack.push_async_callback(self._pinger.close)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -166,8 +177,47 @@ class Aggregator:
 
     async def publish(self) -> int:
         """Brings the published documents up to date; gives how many changed. `site.faults` says what went wrong."""
-        self.dirty = False
-        return await self._write(self.site.publish, self.store, self.config, self.clock())
+        async with self._publishing:
+            self.dirty = False
+            changed = await self._write(self.site.publish, self.store, self.config, self.clock())
+            if self.site.unfinished:
+                self.dirty = True
+                self.changed.set()
+            if self.site.faults:
+                asyncio.get_running_loop().call_later(_AFTER_FAULT, setattr, self, "dirty", True)
+            if self.config.output.hub is not None and self.site.news:
+                self._pinger.tell(self.config.output.hub, self.site.news)
+            return changed
+
+    async def upkeep(self) -> Expired:
+        """One short step of retention, where one is due; gives what was removed. Call it at every tick."""
+        now = self.clock()
+        if self._next_upkeep is not None and self._next_upkeep - UPKEEP <= now < self._next_upkeep:
+            return Expired()
+        removed, shrunk = await self._write(self._upkeep, now)
+        self._next_upkeep = None if removed or shrunk else now + UPKEEP
+        if removed.stories:
+            self.dirty = True
+        return removed
+
+    def _upkeep(self, now: datetime) -> tuple[Expired, int]:
+        retention, before = self.store.retention, self._kept_since(now)
+        with self.store.transaction():
+            stories, articles = retention.prune(before, now) if before else (0, 0)
+        with self.store.transaction():
+            polls = retention.prune_polls(now - POLLS_KEPT)
+        return Expired(stories, articles, polls), retention.shrink()
+
+    def _kept_since(self, now: datetime) -> datetime | None:
+        keep = self.config.retention.keep
+        return None if keep == "forever" else now - keep
+
+    async def shrink(self) -> int:
+        """Gives the file's free pages back to the disk, step by step; gives how many there were."""
+        pages = 0
+        while step := await self._write(self.store.retention.shrink, True):
+            pages += step
+        return pages
 
     async def read(self, question: Callable[[Read], T]) -> T:
         """An answer from the database, through the writer's connection."""
@@ -196,17 +246,26 @@ class Aggregator:
                 seconds=response.seconds,
             )
             signals = Signals(fresh_for=schedule.fresh_for(response, now), ttl=due.ttl)
+            if is_own(response.url, self.config.output, self.config.server) or own.claims(
+                response.body, self.config.site
+            ):
+                return self._failed(due, FetchError("is our own output, which would echo for ever", 200), now), False
             mark = _mark(response, subscription)
             if response.status == 304 or mark == due.body_hash:
                 return self._scheduled(outcome, signals), False
             known = await self._write(self.store.feeds.known_hashes, due.feed)
-            digest = await self.engine.run(Job(response, subscription, known))
+            sources = await self._write(self.store.feeds.known_sources, due.feed)
+            digest = await self.engine.run(Job(response, subscription, known, sources))
         if isinstance(digest, ParseError):
             failed = self._failed(due, FetchError(str(digest), response.status), now)
             return dataclasses.replace(failed, bytes=len(response.body), seconds=response.seconds), False
         outcome = dataclasses.replace(
-            outcome, feed=digest.feed, items=digest.items, guids=digest.guids, flaws=digest.flaws, body_hash=mark
-        )
+            outcome, feed=digest.feed, items=digest.items, guids=digest.guids, flaws=digest.flaws, body_hash=mark,
+            sources=digest.sources,
+        )  # fmt: skip
+        if not digest.feed.complete:
+            # A document that broke off is asked for again: what is missing would hide behind a 304.
+            outcome = dataclasses.replace(outcome, etag=None, last_modified=None, body_hash=None)
         return self._scheduled(outcome, dataclasses.replace(signals, ttl=digest.feed.ttl)), False
 
     def _failed(self, due: Due, error: FetchError, now: datetime) -> Outcome:
@@ -241,6 +300,8 @@ class Aggregator:
             for (_, future, _), poll in zip(batch, polls, strict=True):
                 if not future.done():
                     future.set_result(poll)
+            if self.dirty:
+                self.changed.set()
 
     def _commit(self, outcomes: list[tuple[Outcome, bool]]) -> list[Poll]:
         """A batch of polls in one transaction. One that can't be stored is a recorded failure beside its neighbours."""
@@ -268,12 +329,14 @@ class Aggregator:
         editor = Editor(self.store, self.config.dedupe, self._by_id)
         counts = {"new": 0, "changed": 0, "same": 0}
         articles = []
-        for item in outcome.items:
+        for item in self.store.retention.wanted(feed, outcome.items, self._kept_since(now)):
             saved = self.store.articles.save(feed, item, outcome.guids, now)
             counts[saved.change] += 1
             if saved.change == "new":
                 articles.append(saved.article)
             editor.place(saved, now)
+        if outcome.feed is not None:
+            self.store.entries.hold(feed, articles, max(_BACKLOG, self.config.output.items // 5))
         title = self.store.feeds.record(outcome, counts["new"], counts["changed"])
         return Poll(
             feed=title,

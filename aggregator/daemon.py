@@ -65,6 +65,8 @@ class Daemon:
                 if not str(listen).startswith(("127.", "localhost", "[::1]")) and self.config.server.auth is None:
                     log.warning("anybody who can reach %s can read the feeds; server.auth sets a password", listen)
             stack.push_async_callback(self._cancel)
+            publishing = asyncio.create_task(self._publish_changes())
+            self._tasks.add(publishing)
             if force:
                 self._start(await self.aggregator.due(force=True))
             # One job, not one per feed: what is due is a question to the database.
@@ -89,10 +91,11 @@ class Daemon:
             await self._reload()
             dues = await self.aggregator.due()
             self._start(dues)
+            removed = await self.aggregator.upkeep()
+            if removed.stories:
+                log.info("pruned %d stories older than retention.keep", removed.stories)
             if self.aggregator.dirty:
-                changed = await self.aggregator.publish()
-                if changed:
-                    log.debug("published %d documents", changed)
+                await self._publish()
             self._tell([*self.aggregator.faults, *self.aggregator.site.faults])
             self.aggregator.faults.clear()
             if not self._ticked:
@@ -101,6 +104,25 @@ class Daemon:
         except Exception:
             # Whatever it was, the next tick is a second away; a daemon must not die of one.
             log.exception("a tick failed")
+
+    async def _publish(self) -> None:
+        changed = await self.aggregator.publish()
+        if changed:
+            log.debug("published %d documents", changed)
+
+    async def _publish_changes(self) -> None:
+        """Publishes what is committed without waiting for the next tick: a change shows within a second."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self.aggregator.changed.wait()
+            self.aggregator.changed.clear()
+            before = loop.time()
+            try:
+                await self._publish()
+            except Exception:
+                log.exception("publishing failed")
+            # The writer has other work, too: commits that come close together are published together.
+            await asyncio.sleep(min(0.5, max(0.1, loop.time() - before)))
 
     def _start(self, dues: Collection[Due]) -> None:
         """Polls a group beside those under way: a feed that hangs holds only its own group up."""

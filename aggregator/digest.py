@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from aggregator import clean, dedupe
-from aggregator.clean import select
+from aggregator import clean, dedupe, parse
 from aggregator.errors import ParseError
 from aggregator.filters import passes
 from aggregator.model import Article, Entry, Feed, Response, Subscription
-from aggregator.parse import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +23,7 @@ class Job:
     response: Response
     subscription: Subscription
     known: frozenset[bytes] = frozenset()  # entry hashes that are stored as they are
+    sources: Mapping[bytes, parse.Seen] = field(default_factory=dict)  # what the last document's digest gave as such
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,18 @@ class Digest:
     guids: frozenset[str]  # of all entries in the document
     filtered: int = 0  # left out by include and exclude
     flaws: tuple[str, ...] = ()
+    sources: Mapping[bytes, parse.Seen] = field(default_factory=dict)  # entries that need no reading the next time
 
 
 def digest(job: Job) -> Digest | ParseError:
     """Runs the pure stages over one response. A document that is no feed is a value, too."""
     try:
-        feed = parse(job.response)
+        found = parse.changes(job.response, job.sources, repr(_rules(job.subscription)).encode())
     except ParseError as error:
         return ParseError(_with_hint(str(error), job.response))
+    feed = found.feed
     site = site_of(feed, job.subscription)
+    failed = set()
     items, flaws, filtered = [], list(feed.flaws), 0
     for number, entry in enumerate(feed.entries):
         mark = entry_hash(entry, job.subscription)
@@ -62,14 +65,15 @@ def digest(job: Job) -> Digest | ParseError:
             article = digest_entry(entry, site)
         except Exception as error:  # noqa: BLE001 - a fault of ours in one entry must not cost its neighbours
             flaws.append(f"entry {number + 1} could not be cleaned: {type(error).__name__}: {error}"[:300])
+            failed.add(entry.guid)
             continue
         if passes(f"{article.title}\n{article.content_text}", job.subscription.include, job.subscription.exclude):
             items.append(Item(entry, article, mark))
         else:
             filtered += 1
-    guids = frozenset(entry.guid for entry in feed.entries)
     bare = dataclasses.replace(feed, entries=())
-    return Digest(bare, tuple(items), guids, filtered, tuple(flaws))
+    sources = {mark: seen for mark, seen in found.sources.items() if seen.guid not in failed}
+    return Digest(bare, tuple(items), found.guids, filtered, tuple(flaws), sources)
 
 
 def digest_entry(entry: Entry, site: clean.Site) -> Article:
@@ -85,15 +89,18 @@ def site_of(feed: Feed, subscription: Subscription) -> clean.Site:
 
 def entry_hash(entry: Entry, subscription: Subscription) -> bytes:
     """Changes when the entry, the cleaning rules or the operator's wishes for the feed change."""
-    made_of = (clean.VERSION, subscription.remove, subscription.include, subscription.exclude, entry)
+    made_of = (*_rules(subscription), entry)
     return hashlib.blake2b(repr(made_of).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _rules(subscription: Subscription) -> tuple[object, ...]:
+    """All besides the entry that decides what becomes of it: what is known under other rules is not known."""
+    return (clean.VERSION, subscription.remove, subscription.include, subscription.exclude)
 
 
 def _with_hint(message: str, response: Response) -> str:
     """For a web page: the feeds that it names, since one of them is meant."""
-    if "<link" not in (text := response.body[:500_000].decode("utf-8", "replace")).lower():
-        return message
-    found = select.feed_links(text, response.url)
+    found = parse.candidates(response)
     if not found:
         return message
     return f"{message}; it names {', '.join(link.url for link in found[:3])}"

@@ -81,6 +81,7 @@ class Source:
     title: str | None = None
     url: str | None = None  # the feed
     home_page_url: str | None = None
+    guid: str | None = None  # the feed's own id (atom:id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ class Feed:
     ttl: timedelta | None = None
     entries: tuple[Entry, ...] = ()
     flaws: tuple[str, ...] = ()
+    complete: bool = True  # False: the document broke off, and what is missing may come with the next poll
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,24 +8,29 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import gzip
 import hmac
 import re
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from aggregator import publish
 from aggregator.config import Listen
 from aggregator.errors import AggregatorError
 from aggregator.publish.channel import rfc822
 from aggregator.schedule import http_date
-from aggregator.site import Document, Site
+from aggregator.site import ARCHIVE, Document, Site
 
 ALIASES = {
     "atom.xml": "feed.atom",
@@ -35,76 +40,153 @@ ALIASES = {
     "rss": "feed.rss",
     "opml.xml": "feeds.opml",
 }
+_OTHERS = ("healthz", "readyz")  # paths that have routes of their own, for GET and HEAD
+# The articles were made safe when they were stored; a second lock costs nothing.
+_SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": publish.html.POLICY,
+}
 
 
 def application(site: Site, auth: str | None, ready: Callable[[], bool]) -> Starlette:
     """The ASGI application. `auth` is user:password or None; `ready` says whether the program can do its job."""
 
     async def alive(request: Request) -> Response:
-        return PlainTextResponse("ok\n")
+        return PlainTextResponse("ok\n", headers=_SAFE)
 
     async def readiness(request: Request) -> Response:
-        return PlainTextResponse("ready\n") if ready() else PlainTextResponse("not ready\n", 503)
-
-    async def document(request: Request) -> Response:
         if auth is not None and not _authorized(request.headers.get("authorization"), auth):
-            return PlainTextResponse(
-                "401: a password is needed\n", 401, {"WWW-Authenticate": 'Basic realm="aggregator", charset="UTF-8"'}
-            )
-        path = request.path_params["path"] or "index.html"
-        if path in ALIASES:
-            return RedirectResponse(f"/{ALIASES[path]}", 308)
-        found = site.documents.get(path)
-        if found is None:
-            return PlainTextResponse("404: there is nothing here; the merged feed is at /feed.atom\n", 404)
-        return _respond(request, found)
+            return _unauthorized()
+        return PlainTextResponse(*(("ready\n", 200) if ready() else ("not ready\n", 503)), headers=_SAFE)
 
-    routes = [Route("/healthz", alive), Route("/readyz", readiness), Route("/{path:path}", document)]
-    return Starlette(routes=routes)
+    routes = [
+        Route("/healthz", alive),
+        Route("/readyz", readiness),
+        Route("/{path:path}", Documents(site, auth)),
+    ]
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False
+    return app
 
 
-def _respond(request: Request, document: Document) -> Response:
-    zipped = accepts_gzip(request.headers.get("accept-encoding"))
-    etag = f'"{document.etag}{"-gz" if zipped else ""}"'
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The published documents, as an ASGI application of their own."""
+
+    site: Site
+    auth: str | None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        response = self.answer(request.method, request.path_params["path"], request.headers)
+        if request.method == "HEAD":
+            response.body = b""  # Content-Length stays (RFC 9110 §9.3.2)
+        await response(scope, receive, send)
+
+    def answer(self, method: str, path: str, headers: Headers) -> Response:
+        """The response to a request."""
+        if self.auth is not None and not _authorized(headers.get("authorization"), self.auth):
+            return _unauthorized()
+        target = ALIASES.get(path)
+        document = self.site.find(path or "index.html")
+        if target is None and document is None and path not in _OTHERS:
+            return PlainTextResponse("404: there is nothing here; the merged feed is at /feed.atom\n", 404, _SAFE)
+        if method not in ("GET", "HEAD"):
+            return PlainTextResponse("405: only GET and HEAD\n", 405, {"Allow": "GET, HEAD", **_SAFE})
+        if document is None:
+            return Response(status_code=308, headers={"Location": f"{self.site.prefix}{target}", **_SAFE})
+        return _respond(headers, document, "private" if self.auth else "public")
+
+
+def _respond(request: Headers, document: Document, whose: str) -> Response:
+    coding = content_coding(_all(request, "accept-encoding"))
+    if coding is None:
+        return PlainTextResponse("406: there is gzip and identity\n", 406, {"Vary": "Accept-Encoding", **_SAFE})
+    etag = f'"{document.etag}{"-gz" if coding == "gzip" else ""}"'
     headers = {
         "ETag": etag,
         "Last-Modified": rfc822(document.changed).replace("+0000", "GMT"),
         "Vary": "Accept-Encoding",
-        "Cache-Control": "no-cache",  # may be kept, but asked about each time: a 304 costs nothing
-        "X-Content-Type-Options": "nosniff",
+        # May be kept, but is asked about each time: a 304 costs nothing, and a change shows at once.
+        "Cache-Control": f"{whose}, max-age=0, must-revalidate",
+        **_SAFE,
     }
-    if is_fresh(request.headers.get("if-none-match"), request.headers.get("if-modified-since"), etag, document.changed):
+    if ARCHIVE.fullmatch(document.path):
+        headers["Cache-Control"] = f"{whose}, max-age=31536000, immutable"
+    if document.links is not None:
+        headers["Link"] = document.links
+    none_match = _all(request, "if-none-match")
+    if is_fresh(none_match, request.get("if-modified-since"), document.etag, document.changed):
         return Response(status_code=304, headers=headers)
+    status, body = 200, document.compressed if coding == "gzip" else document.body
+    if none_match is not None and wants_news(_all(request, "a-im")):
+        news = next(filter(None, map(document.since, _tags(none_match))), None)
+        if news is not None and len(news) < len(document.body):
+            # The ETag is that of the whole document (RFC 3229 §10.4.1); caches that know no 226 must keep off.
+            status, body = 226, gzip.compress(news, 1, mtime=0) if coding == "gzip" else news
+            headers |= {"IM": "feed", "Cache-Control": "no-store, im"}
     headers["Content-Type"] = document.type
-    if document.type.startswith("text/html"):
-        headers["Content-Security-Policy"] = publish.html.POLICY
-        headers["Referrer-Policy"] = "no-referrer"
-    if zipped:
+    if coding == "gzip":
         headers["Content-Encoding"] = "gzip"
-    return Response(document.compressed if zipped else document.body, headers=headers)
+    return Response(body, status, headers)
 
 
 def is_fresh(none_match: str | None, modified_since: str | None, etag: str, changed: datetime) -> bool:
-    """Whether what the client has is what we have (RFC 9110 §13.2.2: If-None-Match goes before If-Modified-Since)."""
+    """Whether what the client has is what we have (RFC 9110 §13.2.2: If-None-Match goes before If-Modified-Since).
+
+    `etag` is without quotes and without encoding: the tags of all encodings are of the same document.
+    """
     if none_match is not None:
-        if none_match.strip() == "*":
-            return True
-        # Weak comparison (§8.8.3.2). The other encoding's tag is of the same document, so it counts, too.
-        known = {etag, etag.replace('-gz"', '"'), etag[:-1].removesuffix("-gz") + '-gz"'}
-        return any(tag in known for tag in re.findall(r'"[^"]*"', none_match))
+        return none_match.strip() == "*" or etag in _tags(none_match)
     since = http_date(modified_since)
     return since is not None and changed <= since
 
 
-def accepts_gzip(value: str | None) -> bool:
-    """Whether Accept-Encoding allows gzip (RFC 9110 §12.5.3)."""
-    qualities: dict[str, float] = {}
+def _tags(none_match: str) -> list[str]:
+    """The entity tags in a list, without W/ (weak comparison, RFC 9110 §8.8.3.2) and without what we add for gzip."""
+    return [tag.removesuffix("-gz") for tag in re.findall(r'"([^"]*)"', none_match)]
+
+
+def wants_news(value: str | None) -> bool:
+    """Whether A-IM allows the "feed" instance manipulation (RFC 3229 §10.5.3)."""
+    return _qualities(value).get("feed", 0.0) > 0
+
+
+def content_coding(value: str | None) -> Literal["gzip", "identity"] | None:
+    """What Accept-Encoding likes best of what we have; None where it refuses both (RFC 9110 §12.5.3)."""
+    qualities = _qualities(value)
+    rest = qualities.get("*")
+    gzipped = qualities.get("gzip", qualities.get("x-gzip", rest))
+    plain = qualities.get("identity", rest)
+    if gzipped and (plain is None or plain <= gzipped):
+        return "gzip"
+    if plain is None or plain > 0:
+        return "identity"
+    # Who refuses identity and does not mention gzip gets gzip: it is refused only by q=0.
+    return "gzip" if gzipped is None else None
+
+
+def _qualities(value: str | None) -> dict[str, float]:
+    """The tokens of a list field with their weights; a weight that is none counts as 1."""
+    found: dict[str, float] = {}
     for item in (value or "").lower().split(","):
         name, _, rest = item.partition(";")
-        match = re.search(r"q\s*=\s*([0-9.]+)", rest)
-        with contextlib.suppress(ValueError):
-            qualities[name.strip()] = float(match[1]) if match else 1.0
-    return qualities.get("gzip", qualities.get("x-gzip", qualities.get("*", 0.0))) > 0
+        match = re.search(r"(?:^|;|\s)q\s*=\s*(0(?:\.\d*)?|1(?:\.0*)?|\.\d+)\s*(?:;|$)", rest)
+        if name.strip():
+            found[name.strip()] = float(match[1]) if match else 1.0
+    return found
+
+
+def _all(headers: Headers, name: str) -> str | None:
+    """A list field, which may stand on several lines (RFC 9110 §5.3)."""
+    values = headers.getlist(name)
+    return ", ".join(values) if values else None
+
+
+def _unauthorized() -> Response:
+    challenge = {"WWW-Authenticate": 'Basic realm="aggregator", charset="UTF-8"'}
+    return PlainTextResponse("401: a password is needed\n", 401, {**challenge, **_SAFE})
 
 
 def _authorized(value: str | None, auth: str) -> bool:

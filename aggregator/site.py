@@ -7,16 +7,18 @@ that can't be read back does not replace the last good one.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import gzip
 import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aggregator import publish
 from aggregator.config import Config, OutputFeed
@@ -24,20 +26,40 @@ from aggregator.model import Subscription
 from aggregator.publish import Channel, Outline
 from aggregator.store import Choice, Read, Store
 
+ARCHIVE = re.compile(r"archive/([1-9][0-9]{0,8})\.(atom|json)")
+_PAGES_AT_ONCE = 20  # archive pages made in one go: the writer has other work
+_VERSIONS = 20  # of each document, whose entries are remembered for clients that ask for what is new
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """One published document, rendered and compressed once."""
 
+    path: str
     body: bytes
     compressed: bytes
-    type: str
     changed: datetime
+    etag: str  # of the plain body, without quotes; the compressed one has another (RFC 9110 §8.8.3.3)
+    links: str | None = None  # the Link field (RFC 8288) that WebSub wants
+    seen: Mapping[str, frozenset[bytes]] = field(default_factory=dict)  # ETag of a version before -> its entries
 
     @property
-    def etag(self) -> str:
-        """Of the plain body; the compressed one has another (RFC 9110 §8.8.3.3)."""
-        return hashlib.blake2b(self.body, digest_size=12).hexdigest()
+    def kind(self) -> str:
+        """The format: "atom", "html"."""
+        return self.path.rpartition(".")[2]
+
+    @property
+    def type(self) -> str:
+        """The media type."""
+        return publish.TYPES[self.kind]
+
+    def since(self, etag: str) -> bytes | None:
+        """The document with what is new since the version with this ETag; None where that can't be told."""
+        seen = self.seen.get(etag)
+        return None if seen is None else publish.delta.without(self.kind, self.body, seen)
+
+
+_UNFINISHED = ".part"
 
 
 @dataclass(slots=True)
@@ -47,64 +69,140 @@ class Site:
     directory: Path
     documents: dict[str, Document] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    news: list[str] = field(default_factory=list)  # addresses of the feeds that the last `publish` changed
+    unfinished: bool = False  # whether there are archive pages still to be made
+    prefix: str = "/"  # the path of output.base_url
+    _archived: int = 0  # archive pages known to be in place
+    _tried: dict[bytes, datetime] = field(default_factory=dict)  # documents that could not be written, and their date
+
+    def sweep(self) -> None:
+        """Removes what a writer left unfinished that was killed. Only the one writer may call this."""
+        for path in self.directory.rglob(f".*{_UNFINISHED}"):
+            with contextlib.suppress(OSError):  # a folder that can't be written is reported when it has to be
+                path.unlink()
 
     def publish(self, store: Store, config: Config, now: datetime) -> int:
         """Brings all documents up to date; gives how many changed."""
-        self.faults = []
+        self.faults, self.news = [], []
         read = Read(store.connection)
-        changed = 0
+        now = now.replace(microsecond=0)
+        self.prefix = urlsplit(config.output.base_url).path.rstrip("/") + "/"
+        changed, wanted = 0, {"archive"}
         for channel in channels(read, config):
+            if channel.path == "feed":
+                channel = dataclasses.replace(channel, previous=self._archive(store, channel, config.output.items, now))
             key = channel.digest(publish.VERSION)
             known = store.changed_at(channel.path, key)
-            at = known or now.replace(microsecond=0)
+            at = known or self._tried.get(key, now)  # a try that failed and is made again is no change
+            wanted.add(channel.path)
             renderers = {f"{channel.path}.{kind}": _checked(channel, kind, at) for kind in publish.FORMATS}
             if channel.path == "feed":
                 renderers["index.html"] = functools.partial(publish.html.render, channel)
             faults = len(self.faults)
-            changed += sum(self._put(path, render, at, known is not None) for path, render in renderers.items())
+            for path, render in renderers.items():
+                links = f'<{channel.hub}>; rel="hub", <{channel.site}{path}>; rel="self"' if channel.hub else None
+                if self._put(path, render, at, known is not None, None if path == "index.html" else links):
+                    changed += 1
+                    self.news += [f"{channel.site}{path}"] if path != "index.html" else []
             if len(self.faults) == faults:
                 store.published(channel.path, key, at)
+                self._tried.pop(key, None)
+            else:
+                self._tried[key] = at
         outlines = publish.opml.render(config.output.title, _outlines(read, config.feeds))
         for path, body in (("feeds.opml", outlines), ("feed.css", publish.html.CSS)):
             key = hashlib.blake2b(body, digest_size=16).digest()
             known = store.changed_at(path, key)
-            at = known or now.replace(microsecond=0)
+            at = known or now
+            wanted.add(path)
             changed += self._put(path, functools.partial(bytes, body), at, known is not None)
             store.published(path, key, at)
+        for path in set(store.documents()) - wanted:
+            self._withdraw(path)
+            store.withdrawn(path)
         return changed
 
-    def _put(self, path: str, render: Callable[[], bytes], at: datetime, same: bool) -> bool:
+    def find(self, path: str) -> Document | None:
+        """The document at a path. Archive pages, which may be many, are read from their files."""
+        found = self.documents.get(path)
+        if found is None and ARCHIVE.fullmatch(path):
+            with contextlib.suppress(OSError):
+                return _read(self.directory, path)
+        return found
+
+    def _archive(self, store: Store, channel: Channel, size: int, now: datetime) -> int:
+        """Moves what the feed has no room for into archive pages; gives the number of the newest in place."""
+        with store.transaction():
+            shown = {story.id for story in channel.stories}
+            self.unfinished = store.entries.seal(shown, size, _PAGES_AT_ONCE, now)
+        key = hashlib.blake2b(channel.site.encode(), digest_size=16).digest()
+        moved = store.changed_at("archive", key) is None  # pages name each other by address
+        pages, read = store.entries.pages(), Read(store.connection)
+        if moved:
+            self._archived = 0
+        for page in range(self._archived + 1, pages + 1):
+            files = {kind: self.directory / f"archive/{page}.{kind}" for kind in ("atom", "json")}
+            if moved or not all(file.exists() and _gz(file).exists() for file in files.values()):
+                at = store.entries.sealed_at(page)
+                stories = tuple(read.archived(page))
+                archive = Channel(channel.title, channel.site, f"archive/{page}", stories, None, page - 1)
+                try:
+                    for kind, file in files.items():
+                        body = _checked(archive, kind, at)()
+                        _write(_gz(file), gzip.compress(body, 6, mtime=0), at)
+                        _write(file, body, at)
+                except (ValueError, OSError) as error:
+                    self.faults.append(_explain(error, files["atom"]))
+                    break
+            self._archived = page
+        if moved and self._archived == pages:
+            store.published("archive", key, now)
+        return self._archived
+
+    def _put(self, path: str, render: Callable[[], bytes], at: datetime, same: bool, links: str | None = None) -> bool:
         """Writes a document unless it is the `same` as the one in place; gives whether it did."""
         target = self.directory / path
         held = self.documents.get(path)
         if same and held is not None and target.exists():
             return False
-        kind = publish.TYPES[path.rpartition(".")[2]]
+        if held is None and target.exists() and _gz(target).exists():
+            # After a restart: the one in place is right, or at least the last good one.
+            with contextlib.suppress(OSError):
+                held = self.documents[path] = _read(self.directory, path, links)
+                if same and _dated(target) == _dated(_gz(target)) == at.timestamp():
+                    return False
         try:
-            if same and held is None and _dated(target) == at.timestamp() and _dated(_gz(target)) == at.timestamp():
-                body = target.read_bytes()
-                self.documents[path] = Document(body, _gz(target).read_bytes(), kind, at)
-                return False
             body = render()
             compressed = gzip.compress(body, 6, mtime=0)
-            self.documents[path] = Document(body, compressed, kind, at)
+            etag, seen = _etag(body), dict(held.seen) if held is not None else {}
+            if held is not None and held.kind in publish.FORMATS and held.etag != etag:
+                seen[held.etag] = frozenset(publish.delta.entries(held.kind, held.body))
+                seen = dict(list(seen.items())[-_VERSIONS:])
+            self.documents[path] = Document(path, body, compressed, at, etag, links, seen)
             _write(_gz(target), compressed, at)
             _write(target, body, at)
-        except ValueError as error:
-            self.faults.append(str(error))
-        except OSError as error:
-            self.faults.append(f"can't write {target}: {(error.strerror or str(error)).lower()}")
-        return True
+        except (ValueError, OSError) as error:
+            self.faults.append(_explain(error, target))
+            return False
+        return held is None or held.etag != etag
+
+    def _withdraw(self, path: str) -> None:
+        """Removes the documents of an output that is no longer asked for."""
+        for kind in publish.FORMATS:
+            self.documents.pop(f"{path}.{kind}", None)
+            target = self.directory / f"{path}.{kind}"
+            for file in (target, _gz(target)):
+                with contextlib.suppress(OSError):
+                    file.unlink()
 
 
 def channels(read: Read, config: Config) -> Iterator[Channel]:
     """The merged feed, one for each tag, and those of `output.feeds`."""
     output = config.output
-    site = output.base_url if output.base_url.endswith("/") else output.base_url + "/"
     ids = {row["configured_url"]: row["id"] for row in read.feeds()}
 
     def channel(title: str, path: str, choice: Choice | None) -> Channel:
-        return Channel(title, site, path, tuple(read.stories(output.items, choice)), output.hub)
+        return Channel(title, config.site, path, tuple(read.stories(output.items, choice)), output.hub)
 
     yield channel(output.title, "feed", None)
     for tag in sorted({tag for subscription in config.feeds for tag in subscription.tags}):
@@ -144,6 +242,24 @@ def _checked(channel: Channel, kind: str, at: datetime) -> Callable[[], bytes]:
     return render
 
 
+def _read(directory: Path, path: str, links: str | None = None) -> Document:
+    """A document as its files have it. Raises OSError where they can't be read."""
+    target = directory / path
+    body = target.read_bytes()
+    changed = datetime.fromtimestamp(int(target.stat().st_mtime), UTC)
+    return Document(path, body, _gz(target).read_bytes(), changed, _etag(body), links)
+
+
+def _etag(body: bytes) -> str:
+    return hashlib.blake2b(body, digest_size=12).hexdigest()
+
+
+def _explain(error: Exception, target: Path) -> str:
+    return (
+        f"can't write {target}: {(error.strerror or str(error)).lower()}" if isinstance(error, OSError) else str(error)
+    )
+
+
 def _gz(path: Path) -> Path:
     return path.with_name(path.name + ".gz")
 
@@ -157,7 +273,7 @@ def _dated(path: Path) -> float | None:
 def _write(path: Path, data: bytes, at: datetime) -> None:
     """Replaces a file in one step; its date is that of the document, so that any web server sends the right one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_UNFINISHED, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

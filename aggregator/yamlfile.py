@@ -16,6 +16,7 @@ from aggregator.errors import ConfigError, Fault
 
 _NULL = "tag:yaml.org,2002:null"
 _MAX_DEPTH = 20  # ours needs 5; a document of 10 000 brackets must not reach the recursion limit
+_MAX_NODES = 2_000_000  # far above 100 000 feeds with every key; a few lines of nested aliases stand for billions
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,6 @@ def read(path: Path) -> Node:
 
 def parse(text: str, name: str = "<text>") -> Node:
     """The document in `text`; `name` is what faults call it. Raises ConfigError."""
-    faults: list[Fault] = []
     try:
         root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
@@ -81,33 +81,44 @@ def parse(text: str, name: str = "<text>") -> Node:
         raise ConfigError((Fault(name, line, "", f"not YAML: {what}"),)) from None
     if root is None:
         return Mapping({}, {}, 1)
-    node = _node(root, name, faults, 0)
-    if faults:
-        raise ConfigError(tuple(faults))
+    tree = _Tree(name)
+    node = tree.node(root, 0)
+    if tree.faults:
+        raise ConfigError(tuple(tree.faults))
     return node
 
 
-def _node(node: yaml.Node, name: str, faults: list[Fault], depth: int) -> Node:
-    line = node.start_mark.line + 1
-    if depth > _MAX_DEPTH:
-        raise ConfigError((Fault(name, line, "", "nested too deeply"),))
-    if isinstance(node, yaml.ScalarNode):
-        return Scalar(None if node.tag == _NULL else node.value, line)
-    if isinstance(node, yaml.SequenceNode):
-        return Sequence(tuple(_node(item, name, faults, depth + 1) for item in node.value), line)
-    items: dict[str, Node] = {}
-    lines: dict[str, int] = {}
-    for key, value in node.value:
-        key_line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode):
-            faults.append(Fault(name, key_line, "", "a key must be a plain word"))
-            continue
-        if key.value in items:
-            faults.append(Fault(name, key_line, key.value, f"stands here twice, first in line {lines[key.value]}"))
-            continue
-        items[key.value] = _node(value, name, faults, depth + 1)
-        lines[key.value] = key_line
-    return Mapping(items, lines, line)
+class _Tree:
+    """Copies PyYAML's nodes, aliases written out, and collects what no document of ours may have."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.faults: list[Fault] = []
+        self.size = 0
+
+    def node(self, node: yaml.Node, depth: int) -> Node:
+        line = node.start_mark.line + 1
+        self.size += 1
+        if depth > _MAX_DEPTH or self.size > _MAX_NODES:
+            what = "nested too deeply" if depth > _MAX_DEPTH else "too large with its aliases written out"
+            raise ConfigError((Fault(self.name, line, "", what),))
+        if isinstance(node, yaml.ScalarNode):
+            return Scalar(None if node.tag == _NULL else node.value, line)
+        if isinstance(node, yaml.SequenceNode):
+            return Sequence(tuple(self.node(item, depth + 1) for item in node.value), line)
+        items: dict[str, Node] = {}
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            key_line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                self.faults.append(Fault(self.name, key_line, "", "a key must be a plain word"))
+            elif key.value in items:
+                message = f"stands here twice, first in line {lines[key.value]}"
+                self.faults.append(Fault(self.name, key_line, key.value, message))
+            else:
+                items[key.value] = self.node(value, depth + 1)
+                lines[key.value] = key_line
+        return Mapping(items, lines, line)
 
 
 def plain(node: Node) -> object:

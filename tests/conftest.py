@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.client
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.config import Config, loads
+from aggregator.config import Config, Listen, loads
+from aggregator.server import Server, application, bind
+from aggregator.site import Site
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 DATA = Path(__file__).parent / "data"
@@ -132,3 +137,58 @@ def config_for(folder: Path, *feeds: str, more: str = "") -> Config:
     text = f'server: {{listen: false}}\nfetch: {{allow_private: ["127.0.0.1"], timeout: 5s}}\n{more}feeds:\n{lines}'
     (folder / "feeds.yaml").write_text(text, encoding="utf-8")
     return loads(text, folder / "feeds.yaml")
+
+
+@dataclass
+class Reply:
+    """What a server said; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Served:
+    """Our own server, in a thread, for a site that the test fills."""
+
+    def __init__(self, site: Site, auth: str | None = None, ready: bool = True) -> None:
+        self.site = site
+        self.socket = bind(Listen("127.0.0.1", 0))
+        self.port = int(self.socket.getsockname()[1])
+        self.server = Server(application(site, auth, lambda: ready))
+        self.thread = threading.Thread(target=lambda: asyncio.run(self.server.serve([self.socket])), daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.005)
+
+    def ask(self, path: str, method: str = "GET", *headers: tuple[str, str]) -> Reply:
+        """One request, byte for byte as the test has it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.putrequest(method, path, skip_accept_encoding=True)
+            for name, value in headers:
+                connection.putheader(name, value)
+            connection.endheaders()
+            answer = connection.getresponse()
+            return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        self.server.should_exit = True
+        self.thread.join()
+        self.socket.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Served]]:
+    """Starts servers that end with the test."""
+    running: list[Served] = []
+
+    def start(site: Site, auth: str | None = None, ready: bool = True) -> Served:
+        running.append(Served(site, auth, ready))
+        return running[-1]
+
+    yield start
+    for served in running:
+        served.close()

@@ -1,29 +1,11 @@
-"""What beautifulsoup4 does here: CSS selectors that a person wrote, and web pages that a person points at."""
+"""What beautifulsoup4 does here: CSS selectors that a person wrote."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from urllib.parse import urljoin
 
 import bs4
 import soupsieve
-
-_FEED_TYPES = {
-    "application/rss+xml",
-    "application/atom+xml",
-    "application/feed+json",
-    "application/rdf+xml",
-    "application/json",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class FeedLink:
-    """A feed that a web page names (<link rel="alternate">)."""
-
-    url: str
-    title: str | None
 
 
 def fault(selector: str) -> str | None:
@@ -45,24 +27,6 @@ def without(html: str, selectors: tuple[str, ...]) -> tuple[str, tuple[str, ...]
                 removed.append(element.get_text(" ", strip=True))
                 element.decompose()
     return (str(soup), tuple(removed)) if removed else (html, ())
-
-
-def feed_links(html: str, base: str) -> tuple[FeedLink, ...]:
-    """The feeds that a web page names, in its order."""
-    soup = _soup(html)
-    root = soup.select_one("base[href]")
-    if root is not None:
-        base = urljoin(base, str(root["href"]))
-    found: dict[str, FeedLink] = {}
-    for link in soup.select("link[rel~=alternate i][href][type]"):
-        if str(link["type"]).partition(";")[0].strip().lower() in _FEED_TYPES:
-            try:
-                url = urljoin(base, str(link["href"]).strip())
-            except ValueError:
-                continue
-            if url.startswith(("http://", "https://")):
-                found.setdefault(url, FeedLink(url, str(link["title"]) if link.get("title") else None))
-    return tuple(found.values())
 
 
 def _soup(html: str) -> bs4.BeautifulSoup:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,14 @@ def with_json(command: Callable[..., Any]) -> Callable[..., Any]:
 def load(path: Path) -> Config:
     """The configuration. Raises ConfigError, with the way out where there is no file at all."""
     return configuration.load(path)
+
+
+def program() -> str:
+    """How this program was called, for a line that a person copies: a virtual environment may not be on the PATH."""
+    called = sys.argv[0]
+    if Path(called).name == "__main__.py":
+        return f"{sys.executable} -m aggregator"
+    return Path(called).name if shutil.which(Path(called).name) else called
 
 
 def start_log(verbose: bool) -> None:

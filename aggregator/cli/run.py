@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 
 from aggregator.app import Aggregator, Poll
-from aggregator.cli.group import FAILED, USAGE, load, main, start_log, stop, with_config, with_json
+from aggregator.cli.group import FAILED, USAGE, load, main, program, start_log, stop, with_config, with_json
 from aggregator.cli.tables import print_polls
 from aggregator.config import Config
 from aggregator.daemon import Daemon
 from aggregator.demo import Demo
+from aggregator.store import Read, open_reader
 
 
 @main.command()
@@ -140,7 +141,12 @@ def _say(config: Config, serving: bool) -> None:
     if serving:
         click.echo(f"In a browser:     {config.output.base_url}")
     click.echo(f'Who copied whom:  sqlite3 -box {config.database} "{query}"')
-    click.echo(f"Why:              aggregator explain -c {config.file} 'ID or URL of an article'")
+    with open_reader(config.database) as connection:
+        read = Read(connection)
+        copied = read.latest(1, only_copied=True)
+        copies = [member["id"] for story in copied for member in read.members(story["story_id"]) if not member["leads"]]
+    for copy in copies[:1]:
+        click.echo(f"Why:              {program()} explain -c {config.file} {copy}")
     if serving:
         click.echo("\nGoing on until Ctrl-C.")
 

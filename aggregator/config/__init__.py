@@ -1,6 +1,19 @@
 """feeds.yaml -> Config: every key has a type, a default and one line of documentation, in one place (`schema.py`)."""
 
+from aggregator.config.own import is_own
 from aggregator.config.reader import load, loads
 from aggregator.config.schema import Config, Dedupe, Fetch, Listen, Output, OutputFeed, Retention, Server
 
-__all__ = ["Config", "Dedupe", "Fetch", "Listen", "Output", "OutputFeed", "Retention", "Server", "load", "loads"]
+__all__ = [
+    "Config",
+    "Dedupe",
+    "Fetch",
+    "Listen",
+    "Output",
+    "OutputFeed",
+    "Retention",
+    "Server",
+    "is_own",
+    "load",
+    "loads",
+]

@@ -10,19 +10,17 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from aggregator import yamlfile
-from aggregator.config.schema import Config, HttpUrl, Listen, Name, Pattern, Size
+from aggregator.config.own import is_own
+from aggregator.config.scalars import SCALARS, pattern
+from aggregator.config.schema import Config, HttpUrl, Pattern
 from aggregator.errors import ConfigError, Fault
 from aggregator.model import Subscription
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_BYTES = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
-_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 # Least and greatest value of a number, by dotted key; the rest must only not be negative.
 _RANGES: dict[str, tuple[float, float]] = {
     "output.items": (1, 10_000),
@@ -44,95 +42,25 @@ def loads(text: str, path: Path = Path("feeds.yaml"), environ: Mapping[str, str]
     return _Reader(str(path)).config(yamlfile.parse(text, str(path)), path, environ or {})
 
 
-def _duration(text: str) -> timedelta:
-    match = re.fullmatch(r"(\d{1,9})\s*([smhdw])", text.strip())
-    if not match or int(match[1]) == 0:
-        raise ValueError("must be a duration such as 90s, 30m, 2h or 7d")
-    seconds = int(match[1]) * _UNITS[match[2]]
-    if seconds > 100 * 365 * 86400:
-        raise ValueError("is longer than a century")
-    return timedelta(seconds=seconds)
+def _selector_fault(text: str) -> str | None:
+    from aggregator.clean.select import fault  # bs4 is slow to load and seldom needed here
+
+    return fault(text)
 
 
-def _size(text: str) -> Size:
-    match = re.fullmatch(r"(\d{1,12})\s*([A-Za-z]*)", text.strip())
-    units = {unit.lower(): size for unit, size in _BYTES.items()}
-    if not match or match[2].lower() not in units or int(match[1]) == 0:
-        raise ValueError("must be a size such as 512KiB or 10MiB")
-    return Size(int(match[1]) * units[match[2].lower()])
-
-
-def _bool(text: str) -> bool:
-    if text.lower() not in _WORDS:
-        raise ValueError("must be true or false")
-    return _WORDS[text.lower()]
-
-
-def _int(text: str) -> int:
+def _pattern_fault(text: str) -> str | None:
     try:
-        return int(text.replace("_", ""))
-    except ValueError:
-        raise ValueError("must be a whole number") from None
+        pattern(text)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
-def _float(text: str) -> float:
-    if not re.fullmatch(r"[-+]?(\d+(\.\d*)?|\.\d+)", text):
-        raise ValueError("must be a number")
-    return float(text)
-
-
-def _pattern(text: str) -> Pattern:
-    try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"is no regular expression: {error}") from None
-    return Pattern(text)
-
-
-def _name(text: str) -> Name:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text):
-        raise ValueError("may have letters, digits, '.', '_' and '-' only, and starts with a letter or digit")
-    return Name(text)
-
-
-def _http_url(text: str) -> HttpUrl:
-    try:
-        parts = urlsplit(text.strip())
-        _ = parts.port  # a bad port raises only when looked at
-        fine = parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        fine = False
-    if not fine or re.search(r"[\s\x00-\x1f\x7f]", text.strip()):
-        raise ValueError("must be an address that starts with http:// or https://")
-    return HttpUrl(text.strip())
-
-
-def _listen(text: str) -> Listen | Literal[False]:
-    if _WORDS.get(text.lower()) is False:
-        return False
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\s\[\]]*)):(\d{1,5})", text)
-    if not match or int(match[3]) > 65535:
-        raise ValueError("must be host:port, such as 127.0.0.1:8080, or false")
-    return Listen(match[1] or match[2] or "0.0.0.0", int(match[3]))  # noqa: S104 - ":8080" asks for all addresses
-
-
-def _keep(text: str) -> timedelta | Literal["forever"]:
-    return "forever" if text == "forever" else _duration(text)
-
-
-_SCALARS: dict[object, Callable[[str], Any]] = {
-    str: str,
-    int: _int,
-    float: _float,
-    bool: _bool,
-    timedelta: _duration,
-    Path: Path,
-    Size: _size,
-    Pattern: _pattern,
-    Name: _name,
-    HttpUrl: _http_url,
-    Listen | Literal[False]: _listen,
-    timedelta | Literal["forever"]: _keep,
+# What the type of a feed's key does not say: model.py knows texts only.
+_CHECKS: dict[str, Callable[[str], str | None]] = {
+    "feeds.remove": _selector_fault,
+    "feeds.include": _pattern_fault,
+    "feeds.exclude": _pattern_fault,
 }
 
 
@@ -142,6 +70,7 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self.file = file
         self.faults: list[Fault] = []
+        self.places: dict[str, tuple[int, str]] = {}  # a feed's address -> line and key
         self.names: dict[str, str] = {}  # dotted key -> environment variable that set it
 
     def fault(self, line: int, key: str, message: str) -> None:
@@ -160,6 +89,9 @@ class _Reader:
         feeds = self.feeds(root.items.get("feeds"), defaults, root.line)
         sections = yamlfile.Mapping({k: v for k, v in root.items.items() if k in known}, root.lines, root.line)
         config: Config = self.record(Config, sections, "", {"feeds": feeds, "file": path})
+        for address, (line, key) in self.places.items():
+            if is_own(address, config.output, config.server):
+                self.fault(line, key, "is this program's own output (output.base_url, server.listen), which would echo")
         if self.faults:
             raise ConfigError(tuple(sorted(set(self.faults), key=lambda fault: (fault.file, fault.line))))
         home = path.absolute().parent
@@ -204,11 +136,6 @@ class _Reader:
                 self.fault(node.lines.get(key, node.line), prefix + key, f"unknown key{_near(key, known)}")
 
     def feeds(self, node: yamlfile.Node | None, defaults: yamlfile.Node, line: int) -> tuple[Subscription, ...]:
-        if node is None or (isinstance(node, yamlfile.Scalar) and node.value is None):
-            return ()
-        if not isinstance(node, yamlfile.Sequence):
-            self.fault(node.line, "feeds", "must be a list of addresses or mappings")
-            return ()
         keys = [field.name for field in dataclasses.fields(Subscription)]
         common: dict[str, Any] = {}
         if isinstance(defaults, yamlfile.Mapping):
@@ -216,6 +143,11 @@ class _Reader:
             common = self.values(Subscription, defaults, "defaults.")
         elif not (isinstance(defaults, yamlfile.Scalar) and defaults.value is None):
             self.fault(defaults.line, "defaults", "must be a mapping")
+        if node is None or (isinstance(node, yamlfile.Scalar) and node.value is None):
+            return ()
+        if not isinstance(node, yamlfile.Sequence):
+            self.fault(node.line, "feeds", "must be a list of addresses or mappings")
+            return ()
         found: dict[str, int] = {}
         subscriptions = []
         for number, item in enumerate(node.items):
@@ -239,6 +171,7 @@ class _Reader:
             if same in found:
                 self.fault(line, prefix + ".url", f"is the same feed as in line {found[same]}")
             found.setdefault(same, line)
+            self.places[address] = (line, prefix + ".url")
             subscription = Subscription(**{**values, "url": address})
             if subscription.min_interval > subscription.max_interval:
                 self.fault(item.line, prefix + ".min_interval", "is longer than max_interval")
@@ -294,8 +227,10 @@ class _Reader:
             if not isinstance(node, yamlfile.Mapping):
                 self.fault(node.line, key, "must be a mapping of names to values")
                 return None
-            pairs = ((name, self.scalar(str, item, f"{key}.{name}")) for name, item in node.items.items())
-            return tuple((name, value) for name, value in pairs if value is not None and self.field(name, value, key))
+            pairs = ((name, self.scalar(str, item, f"{key}.{name}"), item.line) for name, item in node.items.items())
+            return tuple(
+                (n, value) for n, value, line in pairs if value is not None and self.field(n, value, key, line)
+            )
         if isinstance(node, yamlfile.Scalar) and hint in (str, Pattern):
             node = yamlfile.Sequence((node,), node.line)  # one word where a list of words may stand
         if not isinstance(node, yamlfile.Sequence):
@@ -304,11 +239,11 @@ class _Reader:
         values = tuple(self.value(hint, item, f"{key}[{number}]") for number, item in enumerate(node.items))
         return tuple(value for value in values if value is not None)
 
-    def field(self, name: str, value: str, key: str) -> bool:
+    def field(self, name: str, value: str, key: str, line: int) -> bool:
         """Whether a header field can be sent at all (RFC 9110 §5.1, §5.5)."""
         if re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) and not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
             return True
-        self.fault(0, f"{key}.{name}", "is no header field")
+        self.fault(line, f"{key}.{name}", "is no header field")
         return False
 
     def scalar(self, hint: Any, node: yamlfile.Node, key: str) -> Any:
@@ -326,18 +261,15 @@ class _Reader:
             if not low <= value <= high:
                 self.fault(node.line, key, f"must be between {low:g} and {high:g}, not {node.value}")
                 return None
-        if generic == "feeds.remove":
-            from aggregator.clean.select import fault as selector_fault  # bs4 is slow to load and seldom needed here
-
-            if problem := selector_fault(node.value):
-                self.fault(node.line, key, problem)
-                return None
+        if generic in _CHECKS and (problem := _CHECKS[generic](node.value)):
+            self.fault(node.line, key, problem)
+            return None
         return value
 
     @staticmethod
     def read(hint: Any, text: str) -> Any:
-        if hint in _SCALARS:
-            return _SCALARS[hint](text)
+        if hint in SCALARS:
+            return SCALARS[hint](text)
         choices = typing.get_args(hint)  # what is left is a Literal
         if text not in choices:
             raise ValueError(f"must be {' or '.join(choices)}")

@@ -95,6 +95,11 @@ class Config:
     feeds: tuple[Subscription, ...] = ()
     file: Path = Path("feeds.yaml")  # where it was read from; not a key
 
+    @property
+    def site(self) -> str:
+        """output.base_url, ending in a slash."""
+        return self.output.base_url.rstrip("/") + "/"
+
 
 DOCS: dict[str, str] = {
     "database": "The SQLite file, relative to this file.",

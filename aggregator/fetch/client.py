@@ -8,11 +8,11 @@ import http.cookiejar
 import os
 import ssl
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import httpx
@@ -29,6 +29,7 @@ ACCEPT = (
     "application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, */*;q=0.1"
 )
 MAX_REDIRECTS = 5
+_POST_TIMEOUT = 30.0  # seconds
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -89,6 +90,25 @@ class Client:
             return FetchError(f"no complete answer within {request.timeout:g} s (fetch.timeout)", unreachable=True)
         except Exception as error:  # noqa: BLE001 - a failure of one feed is a value, whatever raised it
             return FetchError(_explain(error), unreachable=isinstance(error, httpx.TransportError))
+
+    async def post(self, url: str, form: Sequence[tuple[str, str]]) -> int | FetchError:
+        """One POST of a form, guarded like everything else; gives the status of a 2xx answer. Redirects are not followed.
+
+        Never raises for what a server or a network does.
+        """
+        headers = {"User-Agent": self._agent, "Content-Type": "application/x-www-form-urlencoded"}
+        try:
+            outgoing = self._http.build_request("POST", url, headers=headers, content=urlencode(form).encode())
+            async with asyncio.timeout(_POST_TIMEOUT):
+                with self._guard.watch(outgoing.url.host):
+                    response = await self._http.send(outgoing, stream=True, follow_redirects=False)
+                await response.aclose()
+        except TimeoutError:
+            return FetchError(f"no complete answer within {_POST_TIMEOUT:g} s", unreachable=True)
+        except Exception as error:  # noqa: BLE001 - a hub that fails is a value, whatever raised it
+            return FetchError(_explain(error), unreachable=isinstance(error, httpx.TransportError))
+        status = response.status_code
+        return status if 200 <= status < 300 else FetchError(f"HTTP {status} {response.reason_phrase}".strip(), status)
 
     async def _follow(self, request: Request, start: float) -> Response:
         url = httpx.URL(request.url)

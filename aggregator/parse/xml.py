@@ -1,209 +1,228 @@
-"""RSS and Atom through feedparser: a document is repaired where a person could read it, then taken as it is.
+"""RSS, Atom and CDF: text -> well-formed document -> the entries that are not known yet.
 
-feedparser's sanitiser can be bypassed and its relative-URL resolver hides xml:base, so both are off; `clean` does that.
+    repair     text that XML forbids
+    scan       where the entries lie; salvage where that can't be told
+    reader     feedparser, on the entries that are new
+    entry      what it found, as Entry
+
+An entry is known by a hash of its own bytes and of all that it inherits: the address of the document, the elements
+around it with their namespaces, xml:base and xml:lang, the feed's author. Known ones are cut out of the document
+before feedparser sees it, so what is left is read exactly as it would be in the whole. Wherever that can't be shown
+(a damaged document, one id on two entries, prefixes that change their meaning) the whole is read.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import hashlib
 import html
-import io
 import re
-import warnings
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
-from urllib.parse import urljoin
-
-import feedparser
 
 from aggregator.errors import ParseError
-from aggregator.model import Enclosure, Entry, Feed, Response, Source, Text
-from aggregator.parse import identity
-from aggregator.parse.dates import from_struct
+from aggregator.model import Entry, Feed
+from aggregator.parse import entry, identity, reader, repair
+from aggregator.parse.known import Changes, Seen
+from aggregator.parse.salvage import salvage
+from aggregator.parse.scan import Layout, Malformed, scan
+from aggregator.parse.stranger import what_is_it
 
-_UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be", b"<\x00": "utf-16-le", b"\x00<": "utf-16-be"}
-_DOCTYPE = re.compile(rb"<!DOCTYPE[^\[>]{0,2000}(?:\[.*?\]\s*)?>", re.S | re.I)
-_HTML = re.compile(rb"^\s*(?:<!--.{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.S | re.I)
+VERSION = 1  # of the reading: rises when the same bytes are read differently, so that known entries are read again
+_MOST_ELEMENTS = 10_000  # in one entry, and outside of all: feedparser's time grows with their square
+_MOST_AT_ONCE = 5_000  # new entries; more are left for the next polls, since a worker's time is limited
+_MOST_FLAWS = 20
 
 
-def parse(response: Response, body: bytes) -> Feed:
-    """The feed in `body`. Raises ParseError where it is none."""
-    body = _repair(body)
-    if _HTML.match(body[:4000]):
-        raise ParseError("is a web page, not a feed")
-    data = _feedparser(body, response.header("content-type"))
-    if not data.entries and (prefixed := _unprefixed(body)) is not None:
-        data = _feedparser(prefixed, response.header("content-type"))
-    if not data.version and not data.entries:
-        raise ParseError("is no RSS, Atom or JSON feed")
-    flaws = []
-    if data.bozo and (error := data.get("bozo_exception")) is not None:
-        flaws.append(f"{type(error).__name__}: {error}"[:300])
-    entries = []
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Document:
+    """A well-formed document. `whole` is false where entries must not be told apart by their bytes."""
+
+    data: bytes
+    layout: Layout
+    flaws: tuple[str, ...]
+    whole: bool = True
+    complete: bool = True
+
+
+def parse(url: str, text: str, known: Mapping[bytes, Seen], salt: bytes) -> Changes:
+    """The feed in `text`, and those of its entries that are not in `known`. Raises ParseError where it is none."""
+    document = _document(text)
+    hashes = _hashes(document, url, salt)
+    new = [number for number, mark in enumerate(hashes) if mark not in known]
+    if len(new) > _MOST_AT_ONCE:
+        flaw = f"has {len(new)} new entries; {_MOST_AT_ONCE} were read, the others are left for the next polls"
+        document = dataclasses.replace(document, flaws=(*document.flaws, flaw), complete=False)
+        new = new[:_MOST_AT_ONCE]
+    if len(new) < len(hashes):
+        slim = _without(document, sorted({*range(len(hashes))} - {*new}))
+        changes = _changes(slim, url, hashes, known, new)
+        if changes is not None:
+            return changes
+    changes = _changes(document, url, hashes, {}, range(len(hashes)))
+    assert changes is not None
+    return changes
+
+
+def _document(text: str) -> _Document:
+    """Repaired no more than it needs: what expat takes is left as it is."""
+    if stranger := what_is_it(text, page_only=True):
+        raise ParseError(stranger)
+    found = repair.prolog(text)
+    flaws = ("had something before its beginning",) if found.junk else ()
+    data = found.text.encode("utf-8", "replace")
+    try:
+        document = _Document(data, scan(data), flaws)
+        return _with_swallowed(document, found.text) if data.count(b"<![CDATA[") > data.count(b"]]>") else document
+    except Malformed as error:
+        first = str(error)
+    text = repair.characters(found.text, found.entities)
+    data = text.encode("utf-8", "replace")
+    try:
+        layout = scan(data)
+        return _Document(data, layout, flaws if found.entities else (*flaws, f"is not well-formed XML ({first})"))
+    except Malformed:
+        pass
+    if not re.search(r"<(?:[\w.-]+:)?(?:rss|feed|rdf|channel|item|entry)\b", text, re.I):
+        raise ParseError(what_is_it(found.text) or f"is no RSS, Atom or JSON feed ({first})")
+    try:
+        saved = salvage(text)
+    except Malformed:
+        raise ParseError(f"is damaged beyond repair ({first})") from None
+    flaws = (*flaws, f"is not well-formed XML ({first})", *saved.flaws)
+    return _Document(saved.data, saved.layout, flaws, False, saved.complete)
+
+
+def _with_swallowed(document: _Document, text: str) -> _Document:
+    """A CDATA section without end takes all in up to the end of the next one, entries too, and is well-formed still."""
+    try:
+        saved = salvage(text)
+    except Malformed:
+        return document
+    if len(saved.layout.slices) <= len(document.layout.slices):
+        return document
+    return _Document(saved.data, saved.layout, (*document.flaws, *saved.flaws), False, saved.complete)
+
+
+def _hashes(document: _Document, url: str, salt: bytes) -> list[bytes]:
+    """One for each entry; none where they must not be told apart by their bytes."""
+    layout = document.layout
+    if not document.whole or not layout.apart:
+        return []
+    found, last, around = [], None, b""
+    for piece in layout.slices:
+        if piece.context is not last:
+            last = piece.context
+            inherited = repr((VERSION, url, salt, piece.context)).encode("utf-8", "surrogatepass")
+            around = hashlib.blake2b(inherited + b"".join(document.data[a:b] for a, b in layout.inherited)).digest()
+        mark = hashlib.blake2b(document.data[piece.start : piece.end], key=around, digest_size=16)
+        found.append(mark.digest())
+    return found if len(set(found)) == len(found) else []
+
+
+def _without(document: _Document, numbers: list[int]) -> _Document:
+    """The document without some of its entries."""
+    pieces, at = [], 0
+    gone = set(numbers)
+    for number in numbers:
+        piece = document.layout.slices[number]
+        pieces.append(document.data[at : piece.start])
+        at = piece.end
+    pieces.append(document.data[at:])
+    rest = tuple(piece for number, piece in enumerate(document.layout.slices) if number not in gone)
+    return dataclasses.replace(
+        document, data=b"".join(pieces), layout=dataclasses.replace(document.layout, slices=rest)
+    )
+
+
+def _changes(
+    document: _Document, url: str, hashes: list[bytes], known: Mapping[bytes, Seen], new: Any
+) -> Changes | None:
+    """What the document holds. None where some entries were left out and can't be put beside the others safely."""
+    data, broken = _read(document, url)
+    atom = data.version.startswith("atom")
+    if not data.version and not data.entries and not known:
+        raise ParseError(what_is_it(document.data.decode("utf-8", "replace")) or "is no RSS, Atom or JSON feed")
+    feed_author = entry.author(data.feed) if atom else None  # RFC 4287 §4.2.1; RSS has no such rule
+    found: list[tuple[Entry, tuple[str, ...]] | None] = []
     for number, item in enumerate(data.entries):
         try:
-            entries.append(_entry(item, data, response.url))
+            found.append(entry.read(item, atom, url, feed_author))
         except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError) as error:
-            flaws.append(f"entry {number + 1} can't be read: {error}"[:300])
+            broken.append(f"entry {number + 1} can't be read: {error}"[:300])
+            found.append(None)
+    entries = [pair[0] for pair in found if pair is not None]
+    seen: dict[bytes, Seen] = {}
+    if len(found) == len(new) and not broken:
+        seen = {hashes[n]: Seen(pair[0].guid, pair[1]) for n, pair in zip(new, found, strict=True) if pair}
+    elif known:
+        return None
+    every = {mark: known.get(mark) or seen.get(mark) for mark in hashes}
+    guids = [s.guid for s in every.values() if s is not None] if seen or known else [e.guid for e in entries]
+    if len(set(guids)) < len(guids):
+        # Which of two entries with one id keeps it depends on both.
+        if known:
+            return None
+        seen, every = {}, {}
+    entries_apart = identity.unique(entries)
+    flaws = [*document.flaws, *broken]
+    for pair_flaws in [s.flaws for s in every.values() if s] if every else [pair[1] for pair in found if pair]:
+        flaws += pair_flaws
     head = data.feed
-    return Feed(
-        url=response.url,
-        title=_plain(head, "title", not data.version.startswith("atom")),
-        home_page_url=_join(response.url, _get(head, "link")),
-        guid=_get(head, "id"),
-        language=_get(head, "language"),
-        ttl=_ttl(_get(head, "ttl")),
-        entries=tuple(entries),
-        flaws=tuple(flaws),
+    feed = Feed(
+        url=url,
+        title=_plain(entry.get(head, "title"), not atom),
+        home_page_url=entry.join(url, _home(head)),
+        guid=entry.get(head, "id"),
+        language=entry.get(head, "language"),
+        ttl=_ttl(entry.get(head, "ttl")),
+        entries=entries_apart,
+        flaws=tuple(flaws[:_MOST_FLAWS]),
+        complete=document.complete,
     )
+    sources = {mark: s for mark, s in every.items() if s is not None}
+    return Changes(feed, frozenset(guids) | {e.guid for e in entries_apart}, sources)
 
 
-def _feedparser(body: bytes, content_type: str | None) -> Any:
-    # No content-location: feedparser would resolve ids against it, and an id is not ours to change.
-    headers = {"content-type": content_type} if content_type else {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # bs4 and feedparser warn about the document, not about us
+def _read(document: _Document, url: str) -> tuple[Any, list[str]]:
+    """feedparser's dictionary, and what it could not read. Where it raises, each entry is tried alone."""
+    if document.layout.weight > _MOST_ELEMENTS + len(document.layout.slices):
+        text = document.data[:20_000].decode("utf-8", "replace")
+        raise ParseError(
+            what_is_it(text) if not document.layout.slices else "has too many elements outside its entries"
+        )
+    large = [n for n, piece in enumerate(document.layout.slices) if piece.weight > _MOST_ELEMENTS]
+    flaws = [f"entry {n + 1} has more than {_MOST_ELEMENTS} elements and is left out" for n in large]
+    if large:
+        document = _without(document, large)
+    try:
+        return reader.read(document.data, url), flaws
+    except Exception as error:  # noqa: BLE001 - feedparser raises many kinds on odd input (kurtmckee/feedparser)
+        reason = f"{type(error).__name__}: {error}"[:200]
+    numbers = range(len(document.layout.slices))
+    try:
+        data = reader.read(_without(document, [*numbers]).data, url)
+    except Exception:  # noqa: BLE001
+        raise ParseError(f"can't be read: {reason}") from None
+    for number in numbers:
         try:
-            return feedparser.parse(
-                io.BytesIO(body), response_headers=headers, resolve_relative_uris=False, sanitize_html=False
-            )
-        except Exception as error:  # noqa: BLE001 - feedparser raises many kinds on damaged input (kurtmckee/feedparser)
-            raise ParseError(f"can't be read: {type(error).__name__}: {error}"[:300]) from None
+            alone = reader.read(_without(document, [n for n in numbers if n != number]).data, url)
+            data["entries"] += alone.entries
+        except Exception as error:  # noqa: BLE001
+            flaws.append(f"entry {number + 1} can't be read: {type(error).__name__}: {error}"[:300])
+    return data, flaws
 
 
-def _repair(body: bytes) -> bytes:
-    """The document as UTF-8-compatible bytes where it is UTF-16, without DOCTYPE and without junk at its start."""
-    encoding = _UTF16.get(body[:2])
-    if encoding and b"\x00" in body[:8]:
-        text = body.decode(encoding, "replace").lstrip("\ufeff")
-        body = re.sub(r"(<\?xml[^>]{0,200}?)\s+encoding=[\"'][^\"']*[\"']", r"\1", text, count=1).encode()
-    # Entity definitions can crash expat or grow without bound; HTML's own entities are known to feedparser anyway.
-    body = _DOCTYPE.sub(lambda m: m[0] if b"html" in m[0][:20].lower() else b"", body, count=1)
-    start = body.find(b"<?xml", 0, 4000)
-    if start > 0 and not re.search(rb"<(?:rss|feed|rdf:RDF)\b", body[:start], re.I):
-        body = body[start:]  # the XML declaration must come first (XML 1.0 §2.8)
-    return body
+def _home(head: Any) -> str | None:
+    """The feed's page: an RSS channel may hold an atom:link to itself beside its link."""
+    links = [a for a in dict.get(head, "links", []) if a.get("rel", "alternate") == "alternate" and a.get("href")]
+    pages = [a["href"] for a in links if "html" in str(a.get("type", "html"))]
+    return next(iter(pages), entry.get(head, "link"))
 
 
-def _unprefixed(body: bytes) -> bytes | None:
-    """The document with an undeclared prefix taken off its elements (<rss:item>); None where there is none such."""
-    match = re.search(rb"<([A-Za-z_][\w.-]{0,30}):(?:item|entry)\b", body)
-    if match is None or b"xmlns:" + match[1] in body:
-        return None
-    body = re.sub(rb"(</?)" + re.escape(match[1]) + rb":", rb"\1", body)
-    return re.sub(rb"^<\?xml.{0,200}?\?>", b"", body, flags=re.S)
-
-
-def _entry(item: Any, data: Any, url: str) -> Entry:
-    atom = data.version.startswith("atom")
-    link = _join(_base(item, url), _get(item, "link"))
-    links = [link for link in dict.get(item, "links", []) if _get(link, "href")]
-    entry = Entry(
-        guid="",
-        url=link,
-        title=_title(item, atom),
-        summary=_text(dict.get(item, "summary_detail")),
-        content=_content(item),
-        author=_author(item),
-        published=_date(item, "published_parsed", "created_parsed"),
-        updated=_date(item, "updated_parsed"),
-        categories=tuple(dict.fromkeys(filter(None, (_category(tag) for tag in dict.get(item, "tags", []))))),
-        enclosures=tuple(_enclosures(item, links, _base(item, url))),
-        language=_language(item) or _get(data.feed, "language"),
-        source=_source(dict.get(item, "source"), url),
-        via=tuple(filter(None, (_join(url, a["href"]) for a in links if a.get("rel") in ("via", "canonical")))),
-    )
-    return dataclasses.replace(entry, guid=identity.guid(_get(item, "id"), entry))
-
-
-def _get(data: Any, key: str) -> str | None:
-    """A text as it stands. FeedParserDict invents some keys from others; only what is there counts."""
-    value = dict.get(data, key)
-    return value.strip() if isinstance(value, str) and value.strip() else None
-
-
-def _date(item: Any, *keys: str) -> datetime | None:
-    return next((date for key in keys if (date := from_struct(dict.get(item, key)))), None)
-
-
-def _title(item: Any, atom: bool) -> Text:
-    detail = dict.get(item, "title_detail") or {}
-    value = _get(item, "title") or ""
-    if "html" in str(detail.get("type")):
-        return Text(value, True)
-    # RSS does not say whether a title is text or HTML; most writers escape it twice, so entities are meant as such.
-    return Text(value if atom else html.unescape(value), False)
-
-
-def _plain(head: Any, key: str, unescape: bool) -> str | None:
-    value = _get(head, key)
+def _plain(value: str | None, unescape: bool) -> str | None:
     return html.unescape(value) if value and unescape else value
-
-
-def _text(detail: Any) -> Text:
-    if not detail or not isinstance(detail.get("value"), str):
-        return Text()
-    return Text(detail["value"], "html" in str(detail.get("type")), detail.get("base") or None)
-
-
-def _content(item: Any) -> Text:
-    texts = [_text(part) for part in dict.get(item, "content", [])]
-    return max(texts, key=lambda text: (text.html, len(text.value)), default=Text())
-
-
-def _author(item: Any) -> str | None:
-    names = [_get(author, "name") or _get(author, "email") for author in dict.get(item, "authors", [])]
-    return ", ".join(dict.fromkeys(name for name in names if name)) or _get(item, "author")
-
-
-def _category(tag: Any) -> str | None:
-    return _get(tag, "label") or _get(tag, "term")
-
-
-def _enclosures(item: Any, links: list[Any], base: str) -> Iterator[Enclosure]:
-    seen = set()
-    media = [m for m in dict.get(item, "media_content", []) if isinstance(m, dict) and _get(m, "url")]
-    found = [(a["href"], _get(a, "type"), a.get("length")) for a in links if a.get("rel") == "enclosure"]
-    found += [(m["url"], _get(m, "type") or _get(m, "medium"), m.get("filesize")) for m in media]
-    for href, kind, length in found:
-        address = _join(base, href)
-        if address and address not in seen:
-            seen.add(address)
-            size = int(length) if isinstance(length, str) and re.fullmatch(r"[0-9]{1,15}", length) else None
-            yield Enclosure(address, kind if kind and "/" in kind else None, size)
-
-
-def _language(item: Any) -> str | None:
-    for key in ("content", "summary_detail", "title_detail"):
-        details = dict.get(item, key) or []
-        for detail in details if isinstance(details, list) else [details]:
-            if language := _get(detail, "language"):
-                return language
-    return None
-
-
-def _source(source: Any, url: str) -> Source | None:
-    if not isinstance(source, dict):
-        return None
-    links = {str(a.get("rel")): a.get("href") for a in dict.get(source, "links", [])}
-    # RSS <source url> is the feed; Atom has the feed as rel=self and the site as rel=alternate.
-    feed = links.get("self") or _get(source, "url") or _get(source, "href")
-    found = Source(_get(source, "title"), _join(url, feed), _join(url, links.get("alternate")))
-    return found if any(getattr(found, name) for name in Source.__slots__) else None
-
-
-def _base(item: Any, url: str) -> str:
-    detail = dict.get(item, "title_detail") or dict.get(item, "summary_detail") or {}
-    return _join(url, detail.get("base")) or url
-
-
-def _join(base: str, link: object) -> str | None:
-    if isinstance(link, str) and link.strip():
-        with contextlib.suppress(ValueError):
-            return urljoin(base, link.strip())
-    return None
 
 
 def _ttl(value: str | None) -> timedelta | None:

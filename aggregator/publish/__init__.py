@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from aggregator.publish import atom, html, jsonfeed, opml, rss
+from aggregator.publish import atom, delta, html, jsonfeed, opml, own, rss
 from aggregator.publish.channel import Channel, Outline
 from aggregator.publish.verify import fault
 
-__all__ = ["FORMATS", "TYPES", "VERSION", "Channel", "Outline", "fault", "html", "opml"]
+__all__ = ["FORMATS", "TYPES", "VERSION", "Channel", "Outline", "delta", "fault", "html", "opml", "own"]
 
-VERSION = 1  # of the writers: documents made by another are written again
+VERSION = 2  # of the writers: documents made by another are written again
 
 FORMATS: Mapping[str, Callable[[Channel, datetime], bytes]] = {
     "atom": atom.render,

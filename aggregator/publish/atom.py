@@ -1,58 +1,61 @@
-"""Atom (RFC 4287)."""
+"""Atom (RFC 4287), with archive documents (RFC 5005 §4)."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from aggregator.model import Story
-from aggregator.publish.channel import Channel, rfc3339
+from aggregator.iri import uri
+from aggregator.model import Enclosure, Story
+from aggregator.publish.channel import Channel, author, image, language, published, rfc3339, source_id, updated
 from aggregator.publish.markup import attrs, element, empty, title
 
+_MEDIA = "application/atom+xml"
+_HISTORY = ' xmlns:fh="http://purl.org/syndication/history/1.0"'
 
-def render(channel: Channel, updated: datetime) -> bytes:
-    """The Atom document; `updated` is its last real change."""
-    own = channel.address("atom")
+
+def render(channel: Channel, changed: datetime) -> bytes:
+    """The Atom document; `changed` is its last real change."""
+    common = channel.language
     parts = [
         '<?xml version="1.0" encoding="utf-8"?>\n',
-        f'<?xml-stylesheet type="text/css" href="{channel.site}feed.css"?>\n',
-        '<feed xmlns="http://www.w3.org/2005/Atom">\n',
-        element("id", own),
+        f'<?xml-stylesheet type="text/css" href="{channel.root}feed.css"?>\n',
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/"',
+        f"{_HISTORY if channel.archived else ''}{attrs(xml_lang=common)}>\n",
+        # The documents of one feed share its id: they are parts of the same whole.
+        element("id", f"{channel.site}feed.atom" if channel.archived else channel.address("atom")),
         title("title", channel.title),
-        element("updated", rfc3339(updated)),
-        empty("link", rel="self", type="application/atom+xml", href=own),
+        element("updated", rfc3339(changed)),
+        empty("link", rel="self", type=_MEDIA, href=channel.address("atom")),
         empty("link", rel="alternate", type="text/html", href=channel.site),
+        empty("link", rel="current", type=_MEDIA, href=f"{channel.site}feed.atom") if channel.archived else "",
+        empty("link", rel="prev-archive", type=_MEDIA, href=channel.before("atom")) if channel.previous else "",
         empty("link", rel="hub", href=channel.hub) if channel.hub else "",
         element("generator", "aggregator"),
-        *(_entry(story) for story in channel.stories),
+        "<fh:archive/>\n" if channel.archived else "",
+        *(_entry(story, common) for story in channel.stories),
         "</feed>\n",
     ]
     return "".join(parts).encode()
 
 
-def _entry(story: Story) -> str:
+def _entry(story: Story, common: str | None) -> str:
+    own = language(story)
+    picture = image(story)
     parts = [
-        f"<entry{attrs(xml_lang=story.language)}>\n",
+        f"<entry{attrs(xml_lang=own if own != common else None)}>\n",
         element("id", story.uid),
         title("title", story.title),
-        element("published", rfc3339(story.published)),
-        element("updated", rfc3339(max(story.updated, story.published))),
-        empty("link", rel="alternate", href=story.url),
-        f"<author>{element('name', story.author or story.feed_title).strip()}</author>\n",
+        element("published", rfc3339(published(story))),
+        element("updated", rfc3339(updated(story))),
+        empty("link", rel="alternate", href=uri(story.url)),
+        f"<author>{title('name', author(story)).strip()}</author>\n",
         *(empty("category", term=category) for category in story.categories),
+        *(_enclosure(enclosure) for enclosure in story.enclosures),
         *(
-            empty(
-                "link",
-                rel="enclosure",
-                href=enclosure.url,
-                type=enclosure.type,
-                length=None if enclosure.length is None else str(enclosure.length),
-            )
-            for enclosure in story.enclosures
-        ),
-        *(
-            empty("link", rel="related", href=copy.url, title=f"{copy.feed_title}: {copy.title}")
+            empty("link", rel="related", href=uri(copy.url), title=f"{copy.feed_title}: {copy.title}")
             for copy in story.copies
         ),
+        empty("media:thumbnail", url=picture) if picture else "",
         element("summary", story.summary),
         element("content", story.content_html, ' type="html"'),
         _source(story),
@@ -61,14 +64,20 @@ def _entry(story: Story) -> str:
     return "".join(parts)
 
 
+def _enclosure(enclosure: Enclosure) -> str:
+    length = None if enclosure.length is None else str(enclosure.length)
+    return empty("link", rel="enclosure", href=uri(enclosure.url), type=enclosure.type, length=length)
+
+
 def _source(story: Story) -> str:
     """Where the story is from (RFC 4287 §4.2.11), as of its last change."""
+    home = story.feed_home
     return (
         "<source>\n"
-        + element("id", story.feed_guid or story.feed_url)
+        + element("id", source_id(story))
         + title("title", story.feed_title)
-        + element("updated", rfc3339(max(story.updated, story.published)))
-        + empty("link", rel="self", href=story.feed_url)
-        + (empty("link", rel="alternate", type="text/html", href=story.feed_home) if story.feed_home else "")
+        + element("updated", rfc3339(updated(story)))
+        + empty("link", rel="self", href=uri(story.feed_url))
+        + (empty("link", rel="alternate", type="text/html", href=uri(home)) if home else "")
         + "</source>\n"
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import unescape
 
+from aggregator.iri import names, uri
 from aggregator.model import Story
 
 
@@ -18,10 +21,31 @@ class Channel:
     path: str
     stories: tuple[Story, ...]
     hub: str | None = None
+    previous: int = 0  # number of the newest archive document before this one (RFC 5005 §4); 0: there is none
 
     def address(self, kind: str) -> str:
         """Where the document of one format is found."""
         return f"{self.site}{self.path}.{kind}"
+
+    @property
+    def archived(self) -> bool:
+        """Whether this is an archive document: complete, and never changed again."""
+        return self.path.startswith("archive/")
+
+    @property
+    def root(self) -> str:
+        """The way from the document to the site, for links that must work wherever the files are put."""
+        return "../" * self.path.count("/")
+
+    @property
+    def language(self) -> str | None:
+        """The language of all stories, where they share one."""
+        languages = {language(story) for story in self.stories}
+        return languages.pop() if len(languages) == 1 else None
+
+    def before(self, kind: str) -> str | None:
+        """The address of the archive document before this one."""
+        return f"{self.site}archive/{self.previous}.{kind}" if self.previous else None
 
     def digest(self, version: int) -> bytes:
         """Changes exactly when a document made of this would."""
@@ -38,9 +62,60 @@ class Outline:
     tags: tuple[str, ...]
 
 
+def published(story: Story) -> datetime:
+    """When it was published, to the second."""
+    return story.published.replace(microsecond=0)
+
+
+def updated(story: Story) -> datetime:
+    """The last real change of what the story shows; never before it was published."""
+    return max(story.updated, published(story))
+
+
+def author(story: Story) -> str:
+    """Who wrote it, else who published it. A mail address in it is nobody's business."""
+    name = _MAIL.sub("", story.author or "").strip(" ,;")
+    return name or story.feed_title
+
+
+def source_id(story: Story) -> str:
+    """The id of the feed the story is from: its own where that can be one, else its address."""
+    return story.feed_guid if story.feed_guid and names(story.feed_guid) else uri(story.feed_url)
+
+
+def language(story: Story) -> str | None:
+    """A language tag (BCP 47) whose language exists; feeds have "english" and "us" there, too."""
+    first = (story.language or "").split("-")[0].lower()
+    return story.language if len(first) == 3 or first in _LANGUAGES else None
+
+
+def image(story: Story) -> str | None:
+    """The picture of a story: one that is attached, else the first one in its text."""
+    attached = (e.url for e in story.enclosures if (e.type or "").startswith("image/"))
+    if (found := next(attached, None)) is None and (match := _IMAGE.search(story.content_html)) is not None:
+        found = unescape(match[1])
+    return found and uri(found)
+
+
+_MAIL = re.compile(r"[<(]?\s*[\w.+%-]+@[\w-]+(?:\.[\w-]+)+\s*[>)]?")
+_IMAGE = re.compile(r"<img\b[^>]*?\ssrc=\"(https?://[^\"]+)\"")
+# ISO 639-1; a code that is not in it is an error to validators.
+_LANGUAGES = frozenset(
+    (
+        "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el "
+        "en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu "
+        "ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na "
+        "nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so "
+        "sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
+    ).split()
+)
+
+
 def rfc3339(time: datetime) -> str:
-    """A date construct of RFC 4287 §3.3."""
-    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    """A date construct of RFC 4287 §3.3. A story's microseconds part it from others that changed in the same second."""
+    time = time.astimezone(UTC)
+    fraction = f".{time.microsecond:06}" if time.microsecond else ""
+    return f"{time:%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
 
 def rfc822(time: datetime) -> str:

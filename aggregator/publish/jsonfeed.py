@@ -6,41 +6,48 @@ import json
 from datetime import datetime
 from typing import Any
 
+from aggregator.iri import uri
 from aggregator.model import Story
-from aggregator.publish.channel import Channel, rfc3339
+from aggregator.publish.channel import Channel, author, image, language, published, rfc3339, source_id, updated
+from aggregator.publish.markup import legal
 
 
-def render(channel: Channel, updated: datetime) -> bytes:
-    """The JSON Feed; the format has no date of its own, so `updated` is an extension."""
+def render(channel: Channel, changed: datetime) -> bytes:
+    """The JSON Feed; the format has no date of its own, so `_updated` is an extension."""
+    common = channel.language
     document: dict[str, Any] = {
         "version": "https://jsonfeed.org/version/1.1",
-        "title": channel.title,
+        "title": legal(channel.title),
         "home_page_url": channel.site,
         "feed_url": channel.address("json"),
-        "_updated": rfc3339(updated),
+        "next_url": channel.before("json"),
+        "language": common,
+        "hubs": [{"type": "WebSub", "url": channel.hub}] if channel.hub else None,
+        "_updated": rfc3339(changed),
     }
-    if channel.hub:
-        document["hubs"] = [{"type": "WebSub", "url": channel.hub}]
-    document["items"] = [_item(story) for story in channel.stories]
+    document = _without_none(document)
+    document["items"] = [_item(story, common) for story in channel.stories]
     return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def _item(story: Story) -> dict[str, Any]:
+def _item(story: Story, common: str | None) -> dict[str, Any]:
+    own = language(story)
     item = {
-        "id": story.uid,
-        "url": story.url,
-        "title": story.title,
-        "content_html": story.content_html,
-        "summary": story.summary or None,
-        "date_published": rfc3339(story.published),
-        "date_modified": rfc3339(max(story.updated, story.published)),
-        "authors": [{"name": story.author or story.feed_title}],
-        "tags": list(story.categories) or None,
-        "language": story.language,
+        "id": legal(story.uid),
+        "url": uri(story.url),
+        "title": legal(story.title),
+        "content_html": legal(story.content_html),
+        "summary": legal(story.summary) or None,
+        "image": image(story),
+        "date_published": rfc3339(published(story)),
+        "date_modified": rfc3339(updated(story)),
+        "authors": [{"name": legal(author(story))}],
+        "tags": [legal(category) for category in story.categories] or None,
+        "language": own if own != common else None,
         "attachments": [
             _without_none(
                 {
-                    "url": enclosure.url,
+                    "url": uri(enclosure.url),
                     "mime_type": enclosure.type or "application/octet-stream",
                     "size_in_bytes": enclosure.length,
                 }
@@ -49,10 +56,20 @@ def _item(story: Story) -> dict[str, Any]:
         ]
         or None,
         "_source": _without_none(
-            {"title": story.feed_title, "feed_url": story.feed_url, "home_page_url": story.feed_home}
+            {
+                "id": source_id(story),
+                "title": legal(story.feed_title),
+                "feed_url": uri(story.feed_url),
+                "home_page_url": story.feed_home and uri(story.feed_home),
+            }
         ),
         "_copies": [
-            {"url": copy.url, "title": copy.title, "source": copy.feed_title, "date_published": rfc3339(copy.published)}
+            {
+                "url": uri(copy.url),
+                "title": legal(copy.title),
+                "source": legal(copy.feed_title),
+                "date_published": rfc3339(copy.published),
+            }
             for copy in story.copies
         ],
     }

@@ -1,21 +1,38 @@
-"""Small pieces of XML, escaped."""
+"""Small pieces of XML, escaped: what comes out of a parser is what went in, less the characters XML can't hold."""
 
 from __future__ import annotations
 
-_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-# Readers that unescape a title twice are many; numeric references come out right in all that were tried.
-_TITLE = str.maketrans({"&": "&#x26;", "<": "&#x3C;", ">": "&#x3E;"})
-_ATTRIBUTE = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;"})
+import re
+
+# What XML 1.0 §2.2 forbids, half surrogate pairs among them. In JSON they would be legal, but the formats must agree.
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def legal(text: str) -> str:
+    """The text without characters that can't stand in a document."""
+    return text if text.isascii() and text.isprintable() else _ILLEGAL.sub("", text)
+
+
+def escape(text: str) -> str:
+    """For an element's content. A bare carriage return would be read as a line feed (XML 1.0 §2.11)."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
 
 
 def element(name: str, text: str | None, attributes: str = "") -> str:
     """<name>text</name> on a line of its own, or nothing where there is no text."""
-    return f"<{name}{attributes}>{text.translate(_TEXT)}</{name}>\n" if text else ""
+    return f"<{name}{attributes}>{escape(legal(text))}</{name}>\n" if text else ""
 
 
-def title(name: str, text: str) -> str:
-    """A title, escaped so that every reader shows it as it is."""
-    return f"<{name}>{text.translate(_TITLE)}</{name}>\n"
+def title(name: str, text: str, attributes: str = "") -> str:
+    """Plain text where HTML is often expected: readers that unescape twice are many, and numeric references come out
+    right in all that were tried."""
+    text = legal(text).replace("&", "&#x26;").replace("<", "&#x3C;").replace(">", "&#x3E;").replace("\r", "&#13;")
+    return f"<{name}{attributes}>{text}</{name}>\n"
+
+
+def html(text: str) -> str:
+    """Plain text as HTML."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def empty(name: str, **attributes: str | None) -> str:
@@ -26,7 +43,12 @@ def empty(name: str, **attributes: str | None) -> str:
 def attrs(**attributes: str | None) -> str:
     """The attributes, escaped, each with a space before it."""
     return "".join(
-        f' {name.strip("_").replace("_", ":")}="{value.translate(_ATTRIBUTE)}"'
+        f' {name.strip("_").replace("_", ":")}="{_attribute(value)}"'
         for name, value in attributes.items()
         if value is not None
     )
+
+
+def _attribute(text: str) -> str:
+    text = escape(legal(text)).replace('"', "&quot;")
+    return text.replace("\n", "&#10;").replace("\t", "&#9;") if "\n" in text or "\t" in text else text

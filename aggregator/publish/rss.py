@@ -4,57 +4,66 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from aggregator.model import Story
-from aggregator.publish.channel import Channel, rfc822
-from aggregator.publish.markup import attrs, element, empty, title
+from aggregator.iri import uri
+from aggregator.model import Enclosure, Story
+from aggregator.publish.channel import Channel, author, image, language, rfc822
+from aggregator.publish.markup import attrs, element, empty, html, title
+
+_NAMESPACES = (
+    'xmlns:atom="http://www.w3.org/2005/Atom" xmlns:dc="http://purl.org/dc/elements/1.1/" '
+    'xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:media="http://search.yahoo.com/mrss/"'
+)
 
 
-def render(channel: Channel, updated: datetime) -> bytes:
-    """The RSS document; `updated` is its last real change."""
+def render(channel: Channel, changed: datetime) -> bytes:
+    """The RSS document; `changed` is its last real change."""
+    common = channel.language
     parts = [
         '<?xml version="1.0" encoding="utf-8"?>\n',
-        f'<?xml-stylesheet type="text/css" href="{channel.site}feed.css"?>\n',
-        '<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom" xmlns:dc="http://purl.org/dc/elements/1.1/" '
-        'xmlns:content="http://purl.org/rss/1.0/modules/content/">\n<channel>\n',
+        f'<?xml-stylesheet type="text/css" href="{channel.root}feed.css"?>\n',
+        f'<rss version="2.0" {_NAMESPACES}>\n<channel>\n',
         title("title", channel.title),
         element("link", channel.site),
-        element("description", f"{channel.title}: every story once"),
+        title("description", f"{channel.title}: every story once"),
+        element("language", common),
         empty("atom:link", rel="self", type="application/rss+xml", href=channel.address("rss")),
         empty("atom:link", rel="hub", href=channel.hub) if channel.hub else "",
-        element("lastBuildDate", rfc822(updated)),
+        element("lastBuildDate", rfc822(changed)),
         element("generator", "aggregator"),
-        *(_item(story) for story in channel.stories),
+        *(_item(story, common) for story in channel.stories),
         "</channel>\n</rss>\n",
     ]
     return "".join(parts).encode()
 
 
-def _item(story: Story) -> str:
+def _item(story: Story, common: str | None) -> str:
+    own = language(story)
+    picture = image(story)
     parts = [
         "<item>\n",
         title("title", story.title),
-        element("link", story.url),
+        element("link", uri(story.url)),
         element("guid", story.uid, ' isPermaLink="false"'),
         element("pubDate", rfc822(story.published)),
-        element("dc:creator", story.author or story.feed_title),
-        *(element("category", category) for category in story.categories),
+        title("dc:creator", author(story)),
+        element("dc:language", own if own != common else None),
+        *(title("category", category) for category in story.categories),
+        *(_enclosure(enclosure) for enclosure in story.enclosures[:1]),  # readers disagree about a second one
         *(
-            # length is required (RSS 2.0 <enclosure>); 0 stands for unknown in the field.
-            empty(
-                "enclosure",
-                url=enclosure.url,
-                length=str(enclosure.length or 0),
-                type=enclosure.type or "application/octet-stream",
-            )
-            for enclosure in story.enclosures[:1]  # readers disagree about a second one
-        ),
-        *(
-            empty("atom:link", rel="related", href=copy.url, title=f"{copy.feed_title}: {copy.title}")
+            empty("atom:link", rel="related", href=uri(copy.url), title=f"{copy.feed_title}: {copy.title}")
             for copy in story.copies
         ),
-        element("description", story.summary),
+        empty("media:thumbnail", url=picture) if picture else "",
+        # HTML by definition, and first: where there are both, readers take the second for the full text.
+        title("description", html(story.summary)),
         element("content:encoded", story.content_html),
-        element("source", story.feed_title, attrs(url=story.feed_url)),
+        title("source", story.feed_title, attrs(url=uri(story.feed_url))),
         "</item>\n",
     ]
     return "".join(parts)
+
+
+def _enclosure(enclosure: Enclosure) -> str:
+    # All three are required (RSS 2.0 <enclosure>); 0 stands for a length that nobody knows.
+    kind = enclosure.type or "application/octet-stream"
+    return empty("enclosure", url=uri(enclosure.url), length=str(enclosure.length or 0), type=kind)

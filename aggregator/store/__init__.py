@@ -1,29 +1,47 @@
 """The SQLite file: the only SQL, the only door of sqlite_utils.
 
-schema     tables, views, full-text search, documentation; migrations
-database   opening: who may, which file is refused, one writer at a time
-store      the writer's side, by noun: feeds, articles, stories
+schema     tables, full-text search, documentation; migrations
+views      what people look at; sql/ has the examples and datasette's metadata
+database   opening: who may, which file is refused, one writer at a time; copies of the whole file
+store      the writer's side, by noun: feeds, articles, stories; retention
+wal        keeps the log small while others read
 index      what matching looks up
 read       what is published and shown: read-only
+query      what a person types into a search
+health     what may be wrong with the file
 """
 
 from aggregator.store.articles import Saved
-from aggregator.store.database import open_reader, open_writer
+from aggregator.store.database import copy, is_ours, open_reader, open_writer
+from aggregator.store.examples import Example
 from aggregator.store.feeds import Due, Outcome
+from aggregator.store.health import Check, checks
 from aggregator.store.index import StoreIndex, probe
+from aggregator.store.metadata import metadata
+from aggregator.store.query import to_match
 from aggregator.store.read import Choice, Read, Row
+from aggregator.store.retention import Expired, Retention
 from aggregator.store.store import Store
 
 __all__ = [
+    "Check",
     "Choice",
     "Due",
+    "Example",
+    "Expired",
     "Outcome",
     "Read",
+    "Retention",
     "Row",
     "Saved",
     "Store",
     "StoreIndex",
+    "checks",
+    "copy",
+    "is_ours",
+    "metadata",
     "open_reader",
     "open_writer",
     "probe",
+    "to_match",
 ]

@@ -12,7 +12,7 @@ from typing import Literal
 
 from aggregator import clean, dedupe
 from aggregator.digest import Item
-from aggregator.model import Article
+from aggregator.model import Article, Source
 from aggregator.store import index
 from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
@@ -71,15 +71,17 @@ class Articles:
         return Saved(number, "changed" if changed else "same", article.fingerprint)
 
     def _stored(self, feed: int, article: Article, guids: Collection[str]) -> sqlite3.Row | None:
-        query = "SELECT articles.*, text_hash FROM articles JOIN _sources ON article_id = id WHERE feed_id = ? AND "
-        row: sqlite3.Row | None = self.connection.execute(query + "guid = ?", (feed, article.guid)).fetchone()
+        query = "SELECT articles.*, text_hash FROM articles JOIN _sources ON article_id = id WHERE "
+        row: sqlite3.Row | None = self.connection.execute(
+            query + "feed_id = ? AND guid = ?", (feed, article.guid)
+        ).fetchone()
         if row is not None:
             return row
         # Some feeds give an entry another id at every fetch: then the id we know is gone from the document, and the
         # article with the same address and the same title or text is this one.
         rows = self.connection.execute(
-            query + "url = ? AND (title = ? OR content_text = ?) LIMIT 3",
-            (feed, article.url, article.title, article.content_text),
+            query + "url = ? AND +feed_id = ? AND (title = ? OR content_text = ?) LIMIT 3",  # "+": by the index of url
+            (article.url, feed, article.title, article.content_text),
         ).fetchall()
         rows = [row for row in rows if row["guid"] not in guids]
         return rows[0] if len(rows) == 1 else None
@@ -89,18 +91,32 @@ class Articles:
             json.dumps(asdict(item.entry), ensure_ascii=False, default=str).encode("utf-8", "replace"), 6
         )
         self.connection.execute(
-            "INSERT OR REPLACE INTO _sources (article_id, hash, text_hash, entry, removed, credits, rules) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO _sources (article_id, hash, text_hash, entry, removed, source, credits, rules) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 article,
                 item.hash,
                 hash_of_text,
                 entry,
                 json.dumps([asdict(removal) for removal in item.article.removed], ensure_ascii=False),
+                _origin(item.article.source, item.article.url),
                 json.dumps(item.article.credits, ensure_ascii=False),
                 clean.VERSION,
             ),
         )
+
+
+def _origin(source: Source | None, base: str) -> str | None:
+    """The feed an entry says it is from, made safe to show; None where it says nothing of use."""
+    if source is None:
+        return None
+    safe = Source(
+        clean.characters.line(source.title or "", 300) or None,
+        clean.links.resolve(base, source.url),
+        clean.links.resolve(base, source.home_page_url),
+        clean.characters.line(source.guid or "", 1000) or None,
+    )
+    return json.dumps(asdict(safe), ensure_ascii=False) if safe.title or safe.url or safe.home_page_url else None
 
 
 def _content(article: Article) -> tuple[str | int | None, ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aggregator import clean
 from aggregator.digest import Item
 from aggregator.model import Feed, Subscription
+from aggregator.parse import Seen
 from aggregator.store.hashes import host_of
 from aggregator.store.times import to_text
 
@@ -46,6 +47,7 @@ class Outcome:
     etag: str | None = None
     last_modified: str | None = None
     body_hash: bytes | None = None
+    sources: Mapping[bytes, Seen] = field(default_factory=dict)
     bytes: int = 0
     seconds: float = 0.0
     gone: bool = False
@@ -62,6 +64,7 @@ class Feeds:
         """Makes the feeds table follow feeds.yaml: new feeds are due at once, missing ones are disabled, none is lost."""
         known = {row["configured_url"]: row for row in self.connection.execute("SELECT * FROM feeds")}
         wanted = {subscription.url: subscription for subscription in subscriptions}
+        late = self.connection.execute("SELECT 1 FROM stories LIMIT 1").fetchone() is not None
         for url, subscription in wanted.items():
             state = "active" if subscription.enabled else "disabled"
             row = known.get(url)
@@ -70,6 +73,8 @@ class Feeds:
                     "INSERT INTO feeds (url, configured_url, title, role, state, next_poll_at) VALUES (?, ?, ?, ?, ?, ?)",
                     (url, url, subscription.title or host_of(url) or url, subscription.role, state, to_text(now)),
                 )
+                if late:
+                    self.connection.execute("INSERT INTO _late SELECT id FROM feeds WHERE configured_url = ?", (url,))
                 continue
             if row["state"] == "gone" and state == "active":
                 state = "gone"
@@ -118,6 +123,12 @@ class Feeds:
         )
         return frozenset(row["hash"] for row in rows)
 
+    def known_sources(self, feed: int) -> dict[bytes, Seen]:
+        """The entries of the feed's last document by the hash of their source bytes: these need no reading again."""
+        row = self.connection.execute("SELECT sources FROM _feed_state WHERE feed_id = ?", (feed,)).fetchone()
+        found = json.loads(row["sources"]) if row is not None and row["sources"] else {}
+        return {bytes.fromhex(mark): Seen(guid, tuple(flaws)) for mark, (guid, *flaws) in found.items()}
+
     def record(self, outcome: Outcome, new: int, changed: int) -> str:
         """The poll itself: the feed's row, its state and a row in `fetches`; gives the feed's title.
 
@@ -146,8 +157,8 @@ class Feeds:
                 (*self._head(outcome.feed, outcome.due), feed),
             )
             self.connection.execute(
-                "INSERT OR REPLACE INTO _feed_state (feed_id, body_hash, guid, language, ttl_seconds, flaws) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO _feed_state (feed_id, body_hash, guid, language, ttl_seconds, flaws, sources) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     feed,
                     outcome.body_hash,
@@ -155,6 +166,7 @@ class Feeds:
                     outcome.feed.language,
                     int(outcome.feed.ttl.total_seconds()) if outcome.feed.ttl else None,
                     json.dumps(outcome.flaws, ensure_ascii=False) if outcome.flaws else None,
+                    json.dumps({mark.hex(): (seen.guid, *seen.flaws) for mark, seen in outcome.sources.items()}),
                 ),
             )
         self.connection.execute(

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from aggregator.filters import passes
-from aggregator.model import Copy, Enclosure, Story
+from aggregator.model import Copy, Enclosure, Source, Story
+from aggregator.store.hashes import host_of
 from aggregator.store.times import from_text
 
 Row = dict[str, Any]
+
+RANKED = 1000  # of the articles that a search finds, the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,58 +40,48 @@ class Read:
     connection: sqlite3.Connection
 
     def stories(self, most: int, choice: Choice | None = None) -> list[Story]:
-        """The newest stories of a choice."""
-        where, values = "", []
-        if choice is not None:
+        """The newest stories of a choice that the merged feed may show."""
+        where, values = "WHERE _entries.held = 0", []
+        if choice is not None and (choice.include or choice.exclude):
             self.connection.create_function("chosen", 2, choice.matches, deterministic=True)
-            where = "WHERE chosen(lead.title, lead.content_text)"
-            if choice.feeds is not None:
-                where += (
-                    " AND EXISTS (SELECT 1 FROM articles AS a WHERE a.story_id = stories.id "
-                    "AND a.feed_id IN (SELECT value FROM json_each(?)))"
-                )
-                values.append(json.dumps(sorted(choice.feeds)))
+            where += " AND chosen(lead.title, lead.content_text)"
+        if choice is not None and choice.feeds is not None:
+            where += (
+                " AND EXISTS (SELECT 1 FROM articles AS a WHERE a.story_id = stories.id "
+                "AND a.feed_id IN (SELECT value FROM json_each(?)))"
+            )
+            values.append(json.dumps(sorted(choice.feeds)))
+        return self._stories(f"{where} ORDER BY stories.published_at DESC, stories.id DESC LIMIT ?", (*values, most))
+
+    def archived(self, page: int) -> list[Story]:
+        """The stories of an archive page, newest first."""
+        where = "WHERE stories.id IN (SELECT story_id FROM _archive WHERE page = ?)"
+        return self._stories(f"{where} ORDER BY stories.published_at DESC, stories.id DESC", (page,))
+
+    def _stories(self, where: str, values: Sequence[object]) -> list[Story]:
         rows = self.connection.execute(
             "SELECT stories.*, lead.author, lead.summary, lead.content_html, lead.categories, lead.enclosures, "
             "lead.language, feeds.url AS feed_url, feeds.title AS feed_title, feeds.home_page_url AS feed_home, "
-            "_feed_state.guid AS feed_guid FROM stories JOIN articles AS lead ON lead.id = stories.lead_article_id "
+            "_feed_state.guid AS feed_guid, _sources.source, _entries.tie FROM stories "
+            "JOIN _entries ON _entries.story_id = stories.id JOIN articles AS lead ON lead.id = stories.lead_article_id "
             "JOIN feeds ON feeds.id = lead.feed_id LEFT JOIN _feed_state ON _feed_state.feed_id = feeds.id "
-            f"{where} ORDER BY stories.published_at DESC, stories.id DESC LIMIT ?",
-            (*values, most),
+            f"LEFT JOIN _sources ON _sources.article_id = lead.id {where}",
+            values,
         ).fetchall()
         copies = self._copies([row["id"] for row in rows if row["copies"] > 1])
-        return [
-            Story(
-                id=row["id"],
-                uid=row["uid"],
-                title=row["title"],
-                url=row["url"],
-                published=from_text(row["published_at"]),
-                updated=from_text(row["updated_at"]),
-                author=row["author"],
-                summary=row["summary"],
-                content_html=row["content_html"],
-                categories=tuple(json.loads(row["categories"])),
-                enclosures=tuple(Enclosure(**enclosure) for enclosure in json.loads(row["enclosures"])),
-                language=row["language"],
-                feed_url=row["feed_url"],
-                feed_title=row["feed_title"],
-                feed_home=row["feed_home"],
-                feed_guid=row["feed_guid"],
-                copies=tuple(copies[row["id"]]),
-            )
-            for row in rows
-        ]
+        return [_story(row, tuple(copies[row["id"]])) for row in rows]
 
     def _copies(self, stories: Sequence[int]) -> defaultdict[int, list[Copy]]:
         found: defaultdict[int, list[Copy]] = defaultdict(list)
         for row in self.connection.execute(
-            "SELECT articles.*, feeds.title AS feed FROM articles JOIN feeds ON feeds.id = feed_id "
-            "JOIN stories ON stories.id = story_id WHERE story_id IN (SELECT value FROM json_each(?)) "
-            "AND articles.id <> lead_article_id ORDER BY articles.published_at, articles.id",
+            "SELECT articles.*, feeds.title AS feed, source FROM articles JOIN feeds ON feeds.id = feed_id "
+            "LEFT JOIN _sources ON article_id = articles.id JOIN stories ON stories.id = story_id "
+            "WHERE story_id IN (SELECT value FROM json_each(?)) AND articles.id <> lead_article_id "
+            "ORDER BY articles.published_at, articles.id",
             (json.dumps(list(stories)),),
         ):
-            found[row["story_id"]].append(Copy(row["title"], row["url"], row["feed"], from_text(row["published_at"])))
+            feed = (json.loads(row["source"])["title"] if row["source"] else None) or row["feed"]
+            found[row["story_id"]].append(Copy(row["title"], row["url"], feed, from_text(row["published_at"])))
         return found
 
     def feeds(self) -> list[Row]:
@@ -103,6 +96,36 @@ class Read:
         """The view latest."""
         where = "WHERE copies > 1" if only_copied else ""
         return _rows(self.connection.execute(f"SELECT * FROM latest {where} LIMIT ?", (most,)))
+
+    def examples(self) -> list[Row]:
+        """The table examples."""
+        return _rows(self.connection.execute("SELECT name, question, sql FROM examples ORDER BY id"))
+
+    def answer(self, query: str) -> list[Row]:
+        """The rows of one of them."""
+        return _rows(self.connection.execute(query))
+
+    def search(self, match: str, most: int, copies: bool = False) -> list[Row]:
+        """The best of the newest articles that an FTS5 query finds, one for each story unless `copies` is set.
+
+        Only the newest are ranked: to rank the million that have a common word would take seconds, and nobody reads on.
+        """
+        found: dict[int, Row] = {}
+        cursor = self.connection.execute(
+            "SELECT articles.story_id, articles.id AS article_id, articles.published_at, feeds.title AS feed, "
+            "articles.title, articles.url, stories.copies, stories.lead_article_id = articles.id AS leads, "
+            "snippet(articles_fts, 1, '', '', ' … ', 16) AS snippet FROM articles_fts "
+            "JOIN articles ON articles.id = articles_fts.rowid JOIN stories ON stories.id = articles.story_id "
+            "JOIN feeds ON feeds.id = articles.feed_id WHERE articles_fts MATCH ?1 AND articles_fts.rowid >= "
+            "(SELECT min(rowid) FROM (SELECT rowid FROM articles_fts WHERE articles_fts MATCH ?1 "
+            "ORDER BY rowid DESC LIMIT ?2)) ORDER BY articles_fts.rank",
+            (match, RANKED),
+        )
+        for row in cursor:
+            found.setdefault(row["article_id"] if copies else row["story_id"], dict(row))
+            if len(found) == most:
+                break
+        return list(found.values())
 
     def article(self, name: str) -> Row | None:
         """The article with this id, address or guid."""
@@ -170,3 +193,36 @@ def unpack(blob: bytes) -> Any:
 
 def _rows(cursor: sqlite3.Cursor) -> list[Row]:
     return [dict(row) for row in cursor.fetchall()]
+
+
+def _story(row: sqlite3.Row, copies: tuple[Copy, ...]) -> Story:
+    feed = _source(row)
+    return Story(
+        id=row["id"],
+        uid=row["uid"],
+        title=row["title"],
+        url=row["url"],
+        published=from_text(row["published_at"]),
+        # Validators warn of entries that changed at the very same time; times in the file are whole seconds.
+        updated=from_text(row["updated_at"]).replace(microsecond=row["tie"] % 1_000_000),
+        author=row["author"],
+        summary=row["summary"],
+        content_html=row["content_html"],
+        categories=tuple(json.loads(row["categories"])),
+        enclosures=tuple(Enclosure(**enclosure) for enclosure in json.loads(row["enclosures"])),
+        language=row["language"],
+        feed_url=feed.url or row["feed_url"],
+        feed_title=feed.title or row["feed_title"],
+        feed_home=feed.home_page_url,
+        feed_guid=feed.guid,
+        copies=copies,
+    )
+
+
+def _source(row: sqlite3.Row) -> Source:
+    """The feed a story is from: what the entry says, where a planet republished it, else the feed that had it."""
+    if row["source"]:
+        said = Source(**json.loads(row["source"]))
+        title = said.title or host_of(said.home_page_url or said.url or "")
+        return Source(title, said.url or said.home_page_url, said.home_page_url, said.guid)
+    return Source(row["feed_title"], row["feed_url"], row["feed_home"], row["feed_guid"])

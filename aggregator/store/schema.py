@@ -1,4 +1,4 @@
-"""The SQLite schema: tables, views, full-text search and their documentation, as forward-only migrations.
+"""The SQLite schema: tables, full-text search and their documentation, as forward-only migrations.
 
 The statements are plain SQL with comments, since SQLite keeps them: `.schema` shows a stranger what each column means.
 """
@@ -6,15 +6,24 @@ The statements are plain SQL with comments, since SQLite keeps them: `.schema` s
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlite_utils import Database, Migrations
 from sqlite_utils.db import Table
 
-APPLICATION_ID = 0x41676772  # "Aggr"
-USER_VERSION = 1  # rises with each migration; a file with a higher one is refused
+from aggregator.store import examples
+from aggregator.store.views import VIEWS
 
-migrations = Migrations("aggregator")
+APPLICATION_ID = 0x41676772  # "Aggr"
+
+Step = Callable[[Database], None]
+
+# sqlite-utils keeps its list in a table like this one, which it would make itself, but not STRICT.
+_MIGRATIONS = (
+    "CREATE TABLE IF NOT EXISTS _sqlite_migrations (id INTEGER PRIMARY KEY, migration_set TEXT NOT NULL, "
+    "name TEXT NOT NULL, applied_at TEXT NOT NULL, UNIQUE (migration_set, name)) STRICT"
+)
 
 _TABLES = """
 CREATE TABLE feeds (
@@ -44,7 +53,7 @@ CREATE TABLE stories (
     first_seen_at TEXT NOT NULL,
     copies INTEGER NOT NULL DEFAULT 1 -- articles that carry it, the lead included
 ) STRICT;
-CREATE TABLE articles (
+CREATE TABLE articles (            -- the long columns are the last: a row is read only as far as it is needed
     id INTEGER PRIMARY KEY,
     feed_id INTEGER NOT NULL REFERENCES feeds(id),
     story_id INTEGER REFERENCES stories(id),
@@ -52,18 +61,18 @@ CREATE TABLE articles (
     url TEXT NOT NULL,
     title TEXT NOT NULL,
     author TEXT,
-    summary TEXT NOT NULL,
-    content_html TEXT NOT NULL,    -- sanitised
-    content_text TEXT NOT NULL,
-    removed_text TEXT NOT NULL,    -- what cleaning took out as not the article's own
-    categories TEXT NOT NULL,      -- JSON: ["…"]
-    enclosures TEXT NOT NULL,      -- JSON: [{"url", "type", "length"}]
-    language TEXT,
-    word_count INTEGER NOT NULL,
-    similarity REAL NOT NULL,      -- share of its words found in its story's lead, 0 to 1; 1 for the lead
     published_at TEXT NOT NULL,
     updated_at TEXT NOT NULL,
     first_seen_at TEXT NOT NULL,
+    language TEXT,
+    word_count INTEGER NOT NULL,
+    similarity REAL NOT NULL,      -- share of its words found in its story's lead, 0 to 1; 1 for the lead
+    categories TEXT NOT NULL CHECK (json_valid(categories)), -- JSON: ["…"]
+    enclosures TEXT NOT NULL CHECK (json_valid(enclosures)), -- JSON: [{"url", "type", "length"}]
+    summary TEXT NOT NULL,
+    removed_text TEXT NOT NULL,    -- what cleaning took out as not the article's own
+    content_text TEXT NOT NULL,
+    content_html TEXT NOT NULL,    -- sanitised
     UNIQUE (feed_id, guid)
 ) STRICT;
 CREATE TABLE fetches (
@@ -83,13 +92,20 @@ CREATE TABLE schema_docs (
     description TEXT NOT NULL,
     UNIQUE (name, field)
 ) STRICT;
+CREATE TABLE examples (            -- questions people have, answered: .read examples.sql has the same
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    question TEXT NOT NULL,
+    sql TEXT NOT NULL
+) STRICT;
 CREATE TABLE _feed_state (         -- what a poll needs to know of the one before
     feed_id INTEGER PRIMARY KEY REFERENCES feeds(id),
     body_hash BLOB,
     guid TEXT,
     language TEXT,
     ttl_seconds INTEGER,
-    flaws TEXT
+    flaws TEXT,
+    sources TEXT                   -- JSON: {hash of an entry's source bytes: [guid, flaw, …]} of the last document
 ) STRICT;
 CREATE TABLE _sources (            -- entries as their documents had them, so that cleaning can be redone
     article_id INTEGER PRIMARY KEY REFERENCES articles(id) ON DELETE CASCADE,
@@ -97,6 +113,7 @@ CREATE TABLE _sources (            -- entries as their documents had them, so th
     text_hash BLOB NOT NULL,
     entry BLOB NOT NULL,           -- zlib, JSON
     removed TEXT NOT NULL,         -- JSON: [{"rule", "text"}]
+    source TEXT,                   -- JSON: {"title", "url", "home_page_url", "guid"}; the feed the entry says it is from
     credits TEXT NOT NULL,         -- JSON: addresses named as where the text is from
     rules INTEGER NOT NULL
 ) STRICT;
@@ -124,7 +141,7 @@ CREATE TABLE _boilerplate (        -- hashes seen in too many stories to tell on
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE _verdicts (           -- why an article is a copy, or stands alone
     article_id INTEGER PRIMARY KEY REFERENCES articles(id) ON DELETE CASCADE,
-    against_id INTEGER,
+    against_id INTEGER REFERENCES articles(id) ON DELETE SET NULL,
     kind TEXT NOT NULL,
     reason TEXT NOT NULL,
     similarity REAL NOT NULL,
@@ -157,6 +174,43 @@ CREATE TABLE _documents (          -- what was published last, and when it last 
     hash BLOB NOT NULL,
     changed_at TEXT NOT NULL
 ) STRICT;
+CREATE TABLE _tombstones (         -- pruned articles: their feed may still show them, and they must not come back
+    feed_id INTEGER NOT NULL REFERENCES feeds(id) ON DELETE CASCADE,
+    mark BLOB NOT NULL,            -- of the guid, or of address and title
+    pruned_at TEXT NOT NULL,
+    PRIMARY KEY (feed_id, mark)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _entries (            -- the stories as entries of the merged feed
+    story_id INTEGER PRIMARY KEY REFERENCES stories(id) ON DELETE CASCADE,
+    updated_at TEXT NOT NULL,      -- as in stories
+    tie INTEGER NOT NULL,          -- parts stories that changed in the same second; fixed until the next change
+    archived INTEGER NOT NULL DEFAULT 0, -- 1: an archive document holds it as it is
+    held INTEGER NOT NULL DEFAULT 0, -- 1: from the backlog of a feed added later; in the archive only
+    UNIQUE (updated_at, tie)
+) STRICT;
+CREATE TABLE _pages (              -- the archive documents; they never change
+    page INTEGER PRIMARY KEY,
+    sealed_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE _archive (            -- what they hold
+    page INTEGER NOT NULL REFERENCES _pages(page),
+    story_id INTEGER NOT NULL REFERENCES stories(id) ON DELETE CASCADE,
+    PRIMARY KEY (page, story_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _late (               -- feeds added when there were stories already, until their first document came
+    feed_id INTEGER PRIMARY KEY REFERENCES feeds(id)
+) STRICT;
+CREATE TRIGGER stories_ai AFTER INSERT ON stories BEGIN
+    INSERT INTO _entries (story_id, updated_at, tie) VALUES (new.id, new.updated_at,
+        coalesce((SELECT max(tie) + 1 FROM _entries WHERE updated_at = new.updated_at), 0));
+END;
+CREATE TRIGGER stories_au AFTER UPDATE OF updated_at ON stories WHEN new.updated_at <> old.updated_at BEGIN
+    UPDATE _entries SET archived = 0, updated_at = new.updated_at,
+        tie = coalesce((SELECT max(tie) + 1 FROM _entries WHERE updated_at = new.updated_at), 0)
+    WHERE story_id = new.id;
+END;
+CREATE INDEX _entries_waiting ON _entries(story_id) WHERE archived = 0;
+CREATE INDEX _archive_story ON _archive(story_id);
 CREATE INDEX feeds_next_poll_at ON feeds(next_poll_at) WHERE state = 'active';
 CREATE INDEX articles_story_id ON articles(story_id);
 CREATE INDEX articles_url ON articles(url);
@@ -165,6 +219,8 @@ CREATE INDEX articles_feed_first_seen ON articles(feed_id, first_seen_at);
 CREATE INDEX stories_published_at ON stories(published_at);
 CREATE INDEX stories_lead ON stories(lead_article_id);
 CREATE INDEX fetches_feed ON fetches(feed_id, fetched_at);
+CREATE INDEX fetches_fetched_at ON fetches(fetched_at);
+CREATE INDEX _verdicts_against ON _verdicts(against_id) WHERE against_id IS NOT NULL;
 CREATE INDEX _sources_text_hash ON _sources(text_hash);
 CREATE INDEX _corrections_other ON _corrections(other_id);
 """
@@ -184,39 +240,6 @@ CREATE TRIGGER articles_au AFTER UPDATE OF title, content_text ON articles BEGIN
     INSERT INTO articles_fts (rowid, title, content_text) VALUES (new.rowid, new.title, new.content_text);
 END;
 """
-
-_VIEWS = {
-    "latest": """
-        SELECT stories.id AS story_id, stories.title, stories.url, feeds.title AS feed, stories.copies,
-               stories.published_at, stories.updated_at, lead.summary, stories.uid
-        FROM stories
-        JOIN articles AS lead ON lead.id = stories.lead_article_id
-        JOIN feeds ON feeds.id = lead.feed_id
-        ORDER BY stories.published_at DESC, stories.id DESC""",
-    "duplicates": """
-        SELECT stories.id AS story_id, lead.title AS kept_title, kept.title AS kept_feed, copy.title AS copy_title,
-               copying.title AS copy_feed,
-               round((julianday(copy.published_at) - julianday(lead.published_at)) * 24, 1) AS hours_later,
-               round(copy.similarity, 3) AS similarity, verdict.reason, copy.removed_text,
-               lead.url AS kept_url, copy.url AS copy_url, lead.id AS kept_article_id, copy.id AS copy_article_id
-        FROM stories
-        JOIN articles AS lead ON lead.id = stories.lead_article_id
-        JOIN feeds AS kept ON kept.id = lead.feed_id
-        JOIN articles AS copy ON copy.story_id = stories.id AND copy.id <> lead.id
-        JOIN feeds AS copying ON copying.id = copy.feed_id
-        LEFT JOIN _verdicts AS verdict ON verdict.article_id = copy.id
-        ORDER BY copy.published_at DESC, copy.id DESC""",
-    "feed_health": """
-        SELECT feeds.id AS feed_id, feeds.title, feeds.state, last.http_status, feeds.failures, feeds.last_error,
-               feeds.last_fetched_at, feeds.last_changed_at, feeds.next_poll_at,
-               (SELECT count(*) FROM articles WHERE articles.feed_id = feeds.id) AS articles,
-               (SELECT count(*) FROM articles JOIN stories ON stories.id = articles.story_id
-                WHERE articles.feed_id = feeds.id AND stories.lead_article_id <> articles.id) AS copies,
-               feeds.url
-        FROM feeds
-        LEFT JOIN fetches AS last ON last.id = (SELECT max(id) FROM fetches WHERE fetches.feed_id = feeds.id)
-        ORDER BY feeds.failures DESC, feeds.title""",
-}
 
 DOCS: dict[str, dict[str | None, str]] = {
     "feeds": {
@@ -288,85 +311,140 @@ DOCS: dict[str, dict[str | None, str]] = {
         "field": "Column; NULL for the table or view itself.",
         "description": "What it means.",
     },
+    "examples": {
+        None: "Questions people have, each with the query that answers it.",
+        "id": "Number of the question.",
+        "name": "Short name, as datasette shows it in addresses.",
+        "question": "The question in words.",
+        "sql": "The query; run it as it is, or change it.",
+    },
     "articles_fts": {
-        None: "Full-text index (FTS5) of articles; join its rowid with articles.id.",
-        "title": "Indexed from articles.title.",
+        None: "Full-text index (FTS5) of articles; join its rowid with articles.id, ORDER BY rank puts the best first.",
+        "title": "Indexed from articles.title; counts more than the text.",
         "content_text": "Indexed from articles.content_text.",
     },
     "latest": {
         None: "What the merged feed shows: stories, newest first.",
         "story_id": "stories.id.",
-        "title": "Title of the lead.",
-        "url": "Address of the lead.",
-        "feed": "Title of the feed that leads.",
-        "copies": "Articles that carry the story, the lead included.",
         "published_at": "When the lead was published.",
+        "copies": "Articles that carry the story, the lead included.",
+        "feed": "Title of the feed that leads.",
+        "title": "Title of the lead.",
+        "also_in": "Feeds that carry a copy, in the order they did; NULL where none does.",
+        "url": "Address of the lead.",
+        "word_count": "Words in the lead.",
         "updated_at": "When the text last really changed.",
-        "summary": "Summary of the lead.",
+        "first_seen_at": "When the story's first article was stored.",
+        "article_id": "articles.id of the lead.",
         "uid": "The story's id in the merged feed.",
+        "summary": "Summary of the lead.",
     },
     "duplicates": {
         None: "Every copy beside what was kept, newest copy first.",
-        "story_id": "stories.id.",
-        "kept_title": "Title of the lead.",
-        "kept_feed": "Feed of the lead.",
-        "copy_title": "Title of the copy.",
         "copy_feed": "Feed of the copy.",
-        "hours_later": "Hours from the lead's publication to the copy's.",
-        "similarity": "Share of the copy's words found in the lead.",
+        "lag": "How long after the lead the copy was published, in words; earlier where it came first.",
+        "kept_feed": "Feed of the lead.",
+        "similarity": "Share of the copy's words found in the lead, 0 to 1.",
+        "words_added": "Words of the copy that are not the lead's, about.",
+        "words_dropped": "Words of the lead that the copy left out, about.",
+        "kept_title": "Title of the lead.",
+        "copy_title": "Title of the copy.",
         "reason": "Why it counts as a copy.",
-        "removed_text": "What cleaning took out of the copy.",
-        "kept_url": "Address of the lead.",
-        "copy_url": "Address of the copy.",
-        "kept_article_id": "articles.id of the lead.",
+        "kind": "same-url, same-text or near-copy.",
+        "copy_published_at": "When the copy was published.",
+        "kept_published_at": "When the lead was published.",
+        "hours_later": "Hours from the lead's publication to the copy's; negative where the copy came first.",
+        "copy_words": "Words in the copy.",
+        "kept_words": "Words in the lead.",
+        "story_id": "stories.id.",
         "copy_article_id": "articles.id of the copy.",
+        "kept_article_id": "articles.id of the lead.",
+        "copy_url": "Address of the copy.",
+        "kept_url": "Address of the lead.",
+        "removed_text": "What cleaning took out of the copy: footers, share lines.",
     },
     "feed_health": {
-        None: "The state of each feed, the most failures first.",
+        None: "The state of each feed, those that need a look first.",
         "feed_id": "feeds.id.",
         "title": "Title of the feed.",
+        "health": "failing (its last poll), gone, silent (nothing new for five times its usual gap and for a week at least), "
+        "mostly copies (over half, of ten or more), fine, new (not polled yet) or disabled.",
         "state": "active, gone or disabled.",
         "http_status": "HTTP status of the last poll.",
         "failures": "Failed polls in a row.",
-        "last_error": "Why the last poll failed.",
+        "articles": "Articles stored from it.",
+        "copies": "Of these, how many are copies of another article.",
+        "copied_share": "copies as a share of articles, 0 to 1; NULL without articles.",
+        "days_silent": "Days since it last brought a new article; NULL if it never did.",
+        "usual_gap_days": "Days between its articles, by its last twenty.",
+        "last_article_at": "When its newest article was first seen.",
         "last_fetched_at": "Last poll.",
         "last_changed_at": "Last poll that brought something.",
         "next_poll_at": "Next poll.",
-        "articles": "Articles stored from it.",
-        "copies": "Of these, how many are copies of another feed's.",
         "url": "Address as it is polled now.",
+        "last_error": "Why the last poll failed; NULL if it did not.",
     },
 }
 
 
-@migrations()
 def first(db: Database) -> None:
-    """The schema of version 1."""
+    """Version 1."""
     _run(db, _TABLES)
     articles = db["articles"]
     assert isinstance(articles, Table)
     # The triggers are ours: sqlite-utils' fire on any update of a row.
     articles.enable_fts(["title", "content_text"], tokenize="unicode61 remove_diacritics 2")
     _run(db, _FTS_TRIGGERS)
-    # Ranks a word in the title over one in the text, for whoever orders by rank (FTS5 §6.4).
-    db.execute("INSERT INTO articles_fts (articles_fts, rank) VALUES ('rank', 'bm25(5.0, 1.0)')")
+    # Ranks a word in the title over any number of them in the text, for whoever orders by rank (FTS5 §5.1.1).
+    db.execute("INSERT INTO articles_fts (articles_fts, rank) VALUES ('rank', 'bm25(50.0, 1.0)')")
+
+
+STEPS: tuple[Step, ...] = (first,)  # step N makes version N of version N - 1; released ones are never changed
+USER_VERSION = len(STEPS)  # a file with a higher one is refused
+
+
+def migrate(db: Database, steps: Sequence[Step] = STEPS) -> None:
+    """Takes the steps that the file has not had yet, each wholly or not at all, and the version with it.
+
+    Call with foreign keys off, since a step may have to rebuild a table; what it leaves is checked.
+    """
+    with db.atomic():
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(_MIGRATIONS)
+    known = Migrations("aggregator")
+    for version, step in enumerate(steps, 1):
+        known(name=step.__name__)(_numbered(step, version))
+    known.apply(db)
+
+
+def _numbered(step: Step, version: int) -> Step:
+    def numbered(db: Database) -> None:
+        step(db)
+        if orphans := db.execute("PRAGMA foreign_key_check").fetchall():
+            raise sqlite3.IntegrityError(f"version {version} would leave {len(orphans)} rows without their parent")
+        db.execute(f"PRAGMA user_version = {version}")
+
+    return numbered
 
 
 def refresh(db: Database) -> None:
-    """Makes views and documentation those of this version: they hold no data, so they are simply replaced."""
+    """Makes views, documentation and examples those of this version: they hold no data, so they are replaced."""
+    docs = [(name, field, text) for name, fields in DOCS.items() for field, text in fields.items()]
+    asked = [(number, each.name, each.question, each.sql) for number, each in enumerate(examples.load(), 1)]
     with db.atomic():
-        for name, sql in _VIEWS.items():
+        for name, sql in VIEWS.items():
             db.create_view(name, sql, replace=True)
-        rows: list[dict[str, Any]] = [
-            {"name": name, "field": field, "description": description}
-            for name, fields in DOCS.items()
-            for field, description in fields.items()
-        ]
-        wanted = {(row["name"], row["field"], row["description"]) for row in rows}
-        if wanted != set(db.execute("SELECT name, field, description FROM schema_docs").fetchall()):
-            db.execute("DELETE FROM schema_docs")
-            for row in rows:
-                db.execute("INSERT INTO schema_docs VALUES (:name, :field, :description)", row)
+        _replace(db, "schema_docs", ("name", "field", "description"), docs)
+        _replace(db, "examples", ("id", "name", "question", "sql"), asked)
+
+
+def _replace(db: Database, table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    """Gives a small table just these rows, and writes nothing where it has them."""
+    names = ", ".join(columns)
+    held = [tuple(row) for row in db.execute(f"SELECT {names} FROM {table} ORDER BY rowid")]
+    if held != rows:
+        db.execute(f"DELETE FROM {table}")
+        db.conn.executemany(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})", rows)
 
 
 def _run(db: Database, script: str) -> None:

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from aggregator.store.articles import Articles
+from aggregator.store.entries import Entries
 from aggregator.store.feeds import Feeds
+from aggregator.store.retention import Retention
 from aggregator.store.stories import Stories
 from aggregator.store.times import from_text, to_text
+from aggregator.store.wal import Wal
 
 
 class Store:
@@ -21,6 +24,9 @@ class Store:
         self.feeds = Feeds(connection)
         self.articles = Articles(connection)
         self.stories = Stories(connection)
+        self.retention = Retention(connection)
+        self._wal = Wal(connection)
+        self.entries = Entries(connection)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -32,11 +38,20 @@ class Store:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
+        self._wal.bound()
 
     def changed_at(self, path: str, hash: bytes) -> datetime | None:
         """When the document at `path` became what it is; None when the one with this hash was not published yet."""
         row = self.connection.execute("SELECT hash, changed_at FROM _documents WHERE path = ?", (path,)).fetchone()
         return from_text(row["changed_at"]) if row is not None and row["hash"] == hash else None
+
+    def documents(self) -> list[str]:
+        """The paths of all documents that were published."""
+        return [row[0] for row in self.connection.execute("SELECT path FROM _documents")]
+
+    def withdrawn(self, path: str) -> None:
+        """Forgets a document that is not published any more."""
+        self.connection.execute("DELETE FROM _documents WHERE path = ?", (path,))
 
     def published(self, path: str, hash: bytes, at: datetime) -> None:
         """Remembers what was published. Call when it is in place: what is not remembered is published again."""

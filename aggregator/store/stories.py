@@ -8,17 +8,14 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from aggregator import iri
 from aggregator.dedupe import Candidate, Member
 from aggregator.model import Subscription, Verdict
 from aggregator.store.hashes import host_of, name_of
 from aggregator.store.index import StoreIndex, candidates, first_since
 from aggregator.store.times import from_text, to_text
 
-_IRI = re.compile(
-    r"(?:https?://[^\s/?#]+|urn:[a-z0-9][a-z0-9-]{1,31}:|tag:[^\s,]+,\d{4}[\d-]*:)[^\s<>\"{}|\\^`]*", re.I
-)
 _OFTEN = 4  # texts a feed must have shared with others before its habits mean something
-
 
 class Stories:
     """The tables stories, _verdicts, _leads, _corrections, _boilerplate and _habits."""
@@ -194,7 +191,7 @@ class Stories:
                 "INSERT INTO stories (uid, title, url, lead_article_id, published_at, updated_at, first_seen_at) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
-                    self._uid(row["guid"], row["configured_url"], from_text(row["first_seen_at"])),
+                    self._uid(row["guid"], row["configured_url"], row["published_at"][:10]),
                     *shown,
                     row["updated_at"],
                     to_text(now),
@@ -216,15 +213,18 @@ class Stories:
         """Removes a story that has no member any more."""
         self.connection.execute("DELETE FROM stories WHERE id = ?", (story,))
 
-    def _uid(self, guid: str, configured_url: str, seen: datetime) -> str:
-        """The published id: the article's own where it is an IRI that no story has yet, else a tag: URI (RFC 4151)."""
-        if len(guid) <= 1000 and _IRI.fullmatch(guid):
+    def _uid(self, guid: str, configured_url: str, day: str) -> str:
+        """The published id: the article's own where it is an IRI that no story has yet, else a tag: URI (RFC 4151).
+
+        Nothing in it depends on when we came by: a lost database, filled again, gives the same ids.
+        """
+        if iri.names(guid):
             taken = self.connection.execute("SELECT 1 FROM stories WHERE uid = ?", (guid,)).fetchone()
             if taken is None:
                 return guid
         host = host_of(configured_url)
         authority = host if host and re.fullmatch(r"[a-z0-9.-]+", host) else "feed.invalid"
-        name = f"tag:{authority},{seen:%Y-%m-%d}:{name_of(configured_url, guid)}"
+        name = f"tag:{authority},{day}:{name_of(configured_url, guid)}"
         number = 1
         while self.connection.execute("SELECT 1 FROM stories WHERE uid = ?", (name,)).fetchone():
             number += 1

@@ -1,0 +1,50 @@
+"""Which addresses are this program's own output, so that it does not subscribe to itself."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import SplitResult, urlsplit
+
+from aggregator.config.schema import Output, Server
+
+_PATHS = re.compile(
+    r"(?:feed|(?:tags|feeds)/[^/]+|archive/\d+)\.(?:atom|rss|json)|(?:atom|feed|rss|opml)\.xml|feed|rss|feeds\.opml|"
+)
+_PORTS = {"http": 80, "https": 443}
+
+
+def is_own(url: str, output: Output, server: Server) -> bool:
+    """Whether an address leads to one of our own documents, as far as the configuration tells."""
+    try:
+        parts = urlsplit(url)
+        if server.listen and parts.port == server.listen.port and _same_machine(parts.hostname, server.listen.host):
+            return True
+        return any(_below(parts, urlsplit(base)) for base in (output.base_url, server.public_url) if base)
+    except ValueError:
+        return False
+
+
+def _below(parts: SplitResult, base: SplitResult) -> bool:
+    if (parts.hostname, _port(parts)) != (base.hostname, _port(base)):
+        return False
+    root = base.path.rstrip("/") + "/"
+    path = parts.path or "/"
+    return path.startswith(root) and _PATHS.fullmatch(path[len(root) :]) is not None
+
+
+def _port(parts: SplitResult) -> int | None:
+    port = parts.port or _PORTS.get(parts.scheme)
+    return 0 if port in (80, 443) else port  # http and https of one site are the same site
+
+
+def _same_machine(host: str | None, listen: str) -> bool:
+    return host == listen or (_local(host or "") and _local(listen))
+
+
+def _local(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified

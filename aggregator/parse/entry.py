@@ -1,0 +1,178 @@
+"""feedparser's dictionary of an entry -> Entry: what it says, untouched, in the words of RFC 4287."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import html
+import mimetypes
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from urllib.parse import urljoin
+
+from aggregator.model import Enclosure, Entry, Source, Text
+from aggregator.parse import dates, identity
+
+_NO_DATES = ("", "0000-00-00", "0000-00-00 00:00:00", "0")  # what programs write where they have none
+
+
+def read(item: Any, atom: bool, base: str, feed_author: str | None) -> tuple[Entry, tuple[str, ...]]:
+    """The entry and what was lost of it. `base` is the document's address, `feed_author` who is meant if it names none."""
+    flaws: list[str] = []
+    links = [link for link in dict.get(item, "links", []) if isinstance(link, dict) and get(link, "href")]
+    entry = Entry(
+        guid="",
+        url=_url(item, links, base),
+        title=_title(item, atom),
+        summary=_summary(item),
+        content=_content(item),
+        author=author(item) or author(dict.get(item, "source") or {}) or feed_author,  # in this order: RFC 4287 §4.2.1
+        published=_date(item, ("published", "created"), flaws),
+        updated=_date(item, ("updated",), flaws),
+        categories=tuple(dict.fromkeys(filter(None, (_category(tag) for tag in dict.get(item, "tags", []))))),
+        enclosures=tuple(_enclosures(item, links, base)),
+        language=_language(item),
+        source=_source(dict.get(item, "source"), base),
+        via=tuple(filter(None, (join(base, a["href"]) for a in links if a.get("rel") in ("via", "canonical")))),
+    )
+    entry = dataclasses.replace(entry, guid=identity.guid(get(item, "id"), entry))
+    return entry, tuple(f"entry {entry.guid[:100]}: {flaw}" for flaw in flaws)
+
+
+def get(data: Any, key: str) -> str | None:
+    """A text as it stands. FeedParserDict invents some keys from others; only what is there counts."""
+    value = dict.get(data, key)
+    return value.strip() if isinstance(value, str) and value.strip() else None
+
+
+def join(base: str, link: object) -> str | None:
+    """A link made absolute; line breaks, and runs of spaces that were some, are accidents of layout in it."""
+    if isinstance(link, str) and (link := re.sub(r"\s*[\t\r\n]\s*|\s{2,}", "", link.strip())):
+        with contextlib.suppress(ValueError):
+            return urljoin(base, link)
+    return None
+
+
+def author(data: Any) -> str | None:
+    """Who wrote an entry or a feed: names, else mail addresses, parted by commas."""
+    found = dict.get(data, "authors", [])
+    names = [get(person, "name") or get(person, "email") for person in found if isinstance(person, dict)]
+    return ", ".join(dict.fromkeys(_name(name) for name in names if name)) or None
+
+
+def _name(text: str) -> str:
+    """The name in "mail (name)" (RSS 2.0) and "name <mail>" (RFC 5322)."""
+    match = re.fullmatch(r"\S+@\S+\s*\((.+)\)|(.+?)\s*<\S+@\S+>", text, re.S)
+    return (match[1] or match[2]).strip(" \"'") or text if match else text
+
+
+def _url(item: Any, links: list[Any], base: str) -> str | None:
+    """Where the entry is: what FeedBurner says it was before, else its link to a page, else what comes nearest."""
+    original = get(item, "feedburner_origlink")
+    if original and original.lower().startswith(("http://", "https://")):
+        return join(base, original)
+    pages = [a for a in links if a.get("rel", "alternate") == "alternate"]
+    html_pages = [a for a in pages if "html" in str(a.get("type", "html"))]
+    for link in (*html_pages, *pages):
+        if (url := join(base, link["href"])) and (":" not in link["href"][:30] or url.lower().startswith("http")):
+            return url
+    guid, link = get(item, "id"), get(item, "link")
+    if link is not None and link == guid and not guid.lower().startswith(("http://", "https://", "/")):
+        link = None  # a guid that calls itself a permalink and is no address
+    if link is not None:
+        return join(base, link)
+    sources = (part for part in dict.get(item, "content", []) if get(part, "src"))  # RFC 4287 §4.1.3.2
+    return next((join(base, part["src"]) for part in sources), None)
+
+
+def _date(item: Any, keys: tuple[str, ...], flaws: list[str]) -> datetime | None:
+    for key in keys:
+        text = dict.get(item, key)
+        if isinstance(text, str) and text.strip() not in _NO_DATES:
+            if date := dates.from_text(text) or dates.from_struct(dict.get(item, f"{key}_parsed")):
+                return date
+            flaws.append(f"its date {text.strip()[:60]!r} can't be read")
+    return None
+
+
+def _title(item: Any, atom: bool) -> Text:
+    detail = dict.get(item, "title_detail") or {}
+    value = get(item, "title") or ""
+    if "html" in str(detail.get("type")):
+        return Text(value, True)
+    # RSS does not say whether a title is text or HTML; most writers escape it twice, so entities are meant as such.
+    return Text(value if atom else html.unescape(value), False)
+
+
+def _text(detail: Any) -> Text:
+    if not isinstance(detail, dict) or not isinstance(detail.get("value"), str):
+        return Text()
+    return Text(detail["value"], "html" in str(detail.get("type")), detail.get("base") or None)
+
+
+def _summary(item: Any) -> Text:
+    found = _text(dict.get(item, "summary_detail"))
+    if found.value:
+        return found
+    plain = get(item, "itunes_summary") or get(item, "media_description") or get(item, "subtitle") or ""
+    return Text(plain, re.search(r"</\w+>|<br", plain) is not None)
+
+
+def _content(item: Any) -> Text:
+    parts = [part for part in dict.get(item, "content", []) if isinstance(part, dict)]
+    # Base64 of a picture (RFC 4287 §4.1.3.3) is no text.
+    texts = [_text(part) for part in parts if re.match(r"text/|application/xhtml", str(part.get("type", "text/html")))]
+    return max(texts, key=lambda text: (text.html, len(text.value)), default=Text())
+
+
+def _category(tag: Any) -> str | None:
+    return get(tag, "label") or get(tag, "term")
+
+
+def _enclosures(item: Any, links: list[Any], base: str) -> Iterator[Enclosure]:
+    """Enclosures, then media, then pictures that stand for the entry; each address once."""
+    found = [(a["href"], get(a, "type"), a.get("length")) for a in links if a.get("rel") == "enclosure"]
+    for media in dict.get(item, "media_content", []):
+        if isinstance(media, dict) and (address := get(media, "url")):
+            found.append((address, get(media, "type") or _guess(address), media.get("filesize")))
+    for part in dict.get(item, "content", []):
+        if isinstance(part, dict) and (address := get(part, "src")) and "html" not in str(part.get("type")):
+            found.append((address, get(part, "type"), None))
+    pictures = [get(picture, "url") for picture in dict.get(item, "media_thumbnail", []) if isinstance(picture, dict)]
+    image = dict.get(item, "image")
+    pictures.append(get(image, "href") if isinstance(image, dict) else None)
+    found += [(picture, _guess(picture) or "image/*", None) for picture in pictures if picture]
+    seen = set()
+    for href, kind, length in found:
+        address = join(base, href)
+        if address and address not in seen:
+            seen.add(address)
+            size = int(length) if isinstance(length, str) and re.fullmatch(r"\s*[0-9]{1,15}\s*", length) else None
+            yield Enclosure(address, kind if kind and "/" in kind else None, size or None)
+
+
+def _guess(address: str) -> str | None:
+    return mimetypes.guess_type(address.partition("?")[0])[0]
+
+
+def _language(item: Any) -> str | None:
+    if language := get(item, "language"):
+        return language
+    for key in ("content", "summary_detail", "title_detail"):
+        details = dict.get(item, key) or []
+        for detail in details if isinstance(details, list) else [details]:
+            if language := get(detail, "language"):
+                return language
+    return None
+
+
+def _source(source: Any, base: str) -> Source | None:
+    if not isinstance(source, dict):
+        return None
+    links = {str(a.get("rel")): a.get("href") for a in dict.get(source, "links", [])}
+    # RSS <source url> is the feed; Atom has the feed as rel=self and the site as rel=alternate.
+    feed = links.get("self") or get(source, "url") or get(source, "href")
+    found = Source(get(source, "title"), join(base, feed), join(base, links.get("alternate")), get(source, "id"))
+    return found if any(getattr(found, name) for name in Source.__slots__) else None

@@ -1,0 +1,122 @@
+"""Where the entries of a well-formed document lie, byte by byte, found by one pass of expat (its only door).
+
+This is some fifty times cheaper than reading the entries, which makes it worth while to ask first which are new.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+ENTRIES = ("item", "entry")
+_INHERITED = ("author",)  # of the feed, and of its entries where they have none (RFC 4287 §4.2.1)
+_WITHIN = ("http://www.w3.org/1999/xhtml", "http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML")
+
+Context = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+
+class Malformed(Exception):
+    """The document is not well-formed XML; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One entry: data[start:end], what it inherits (names and attributes of the elements around it), its weight."""
+
+    start: int
+    end: int
+    context: Context
+    weight: int  # elements, and more for those with very many attributes: feedparser's time grows with their square
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The entries of a document in order, and the parts of the feed that they inherit besides (start, end).
+
+    `apart`: no entry means something else when another is taken away. `weight` is that of all outside the entries.
+    """
+
+    slices: tuple[Slice, ...]
+    inherited: tuple[tuple[int, int], ...]
+    apart: bool
+    weight: int
+
+
+@dataclass(slots=True)
+class _Scan:
+    data: bytes
+    stack: list[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=list)
+    declared: list[tuple[str, str]] = field(default_factory=list)
+    prefixes: dict[str, str] = field(default_factory=dict)
+    uris: dict[str, str] = field(default_factory=dict)
+    slices: list[Slice] = field(default_factory=list)
+    depth: int = 0
+    inside: int = 0  # depth of the entry we are in; 0: in none
+    begin: int = 0
+    weight: int = 0
+    outside: int = 0
+    apart: bool = True
+    inherited: list[tuple[int, int]] = field(default_factory=list)
+    parser: expat.XMLParserType = field(init=False)
+
+    def run(self) -> Layout:
+        parser = expat.ParserCreate("utf-8", namespace_separator=" ")
+        self.parser = parser
+        parser.StartElementHandler = self.start
+        parser.EndElementHandler = self.end
+        parser.StartNamespaceDeclHandler = self.declare
+        try:
+            parser.Parse(self.data, True)
+        except expat.ExpatError as error:
+            raise Malformed(str(error)) from None
+        except (ValueError, MemoryError) as error:
+            raise Malformed(f"{type(error).__name__}: {error}") from None
+        return Layout(tuple(self.slices), tuple(self.inherited), self.apart, self.outside)
+
+    def declare(self, prefix: str | None, uri: str | None) -> None:
+        prefix, uri = prefix or "", uri or ""
+        self.declared.append((prefix, uri))
+        # feedparser keeps one table of prefixes for the whole document, so one that changes its meaning on the way
+        # can make an entry depend on those before it.
+        if uri not in _WITHIN:
+            known = self.prefixes.setdefault(prefix, uri), self.uris.setdefault(uri, prefix)
+            if known != (uri, prefix) and self.depth:
+                self.apart = False
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        self.depth += 1
+        weight = 1 + len(attributes) ** 2 // 1000
+        if self.inside:
+            self.weight += weight
+            return
+        local = name.rpartition(" ")[2].lower()
+        if local in ENTRIES and self.depth > 1:
+            self.inside, self.begin, self.weight = self.depth, self.parser.CurrentByteIndex, weight
+            self.declared.clear()
+            return
+        self.outside += weight
+        if local in _INHERITED:
+            self.begin = self.parser.CurrentByteIndex
+        self.stack.append((name, (*sorted(attributes.items()), *self.declared)))
+        self.declared.clear()
+
+    def end(self, name: str) -> None:
+        self.depth -= 1
+        if not self.inside:
+            name, _ = self.stack.pop()
+            if name.rpartition(" ")[2].lower() in _INHERITED:
+                self.inherited.append((self.begin, self.parser.CurrentByteIndex))
+            return
+        if self.depth < self.inside:
+            at = self.parser.CurrentByteIndex
+            if at == self.begin:  # <item/>, whose end expat does not tell
+                self.apart = False
+            end = self.data.find(b">", at) + 1
+            self.slices.append(Slice(self.begin, end, tuple(self.stack), self.weight))
+            self.inside = 0
+            self.declared.clear()
+
+
+def scan(data: bytes) -> Layout:
+    """The layout of a document in UTF-8 without XML declaration and DOCTYPE. Raises Malformed."""
+    return _Scan(data).run()

@@ -1,0 +1,68 @@
+"""The stories as entries of the merged feed: what the archive documents hold, and what a new feed's backlog may show."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection
+from datetime import datetime
+
+from aggregator.store.times import from_text, to_text
+
+
+class Entries:
+    """The tables _entries, _pages, _archive and _late."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def seal(self, shown: Collection[int], size: int, most: int, now: datetime) -> bool:
+        """Makes archive pages of the stories that `shown` (ids) leaves out; gives whether there are more to make.
+
+        A page has at most `size` stories and at most `most` pages are made. A story that changed after it was archived
+        comes again in a later page: the archive is a log, and the later page wins (RFC 5005 §4).
+        """
+        waiting = [
+            row[0]
+            for row in self.connection.execute(
+                "SELECT id FROM _entries JOIN stories ON id = story_id WHERE archived = 0 ORDER BY published_at, id"
+            )
+        ]
+        outside = [story for story in waiting if story not in shown]
+        if not outside:
+            return False
+        # Up to half a page of what is still shown goes with it, or each new story would make a page of its own.
+        inside = [story for story in waiting if story in shown]
+        outside += inside[: max(0, size // 2 - len(outside))]
+        for start in range(0, min(len(outside), size * most), size):
+            page = self.pages() + 1
+            stories = outside[start : start + size]
+            self.connection.execute("INSERT INTO _pages VALUES (?, ?)", (page, to_text(now)))
+            self.connection.executemany("INSERT INTO _archive VALUES (?, ?)", ((page, story) for story in stories))
+            self.connection.execute(
+                "UPDATE _entries SET archived = 1 WHERE story_id IN (SELECT value FROM json_each(?))",
+                (json.dumps(stories),),
+            )
+        return len(outside) > size * most
+
+    def pages(self) -> int:
+        """How many archive pages there are; they are numbered from 1."""
+        return int(self.connection.execute("SELECT coalesce(max(page), 0) FROM _pages").fetchone()[0])
+
+    def sealed_at(self, page: int) -> datetime:
+        """When a page was made."""
+        return from_text(self.connection.execute("SELECT sealed_at FROM _pages WHERE page = ?", (page,)).fetchone()[0])
+
+    def hold(self, feed: int, articles: Collection[int], most: int) -> None:
+        """Lets only the `most` newest stories of a late feed's first document into the merged feed.
+
+        Only stories that all came with these articles are held: what others published is shown as before.
+        """
+        if self.connection.execute("DELETE FROM _late WHERE feed_id = ?", (feed,)).rowcount == 0:
+            return
+        self.connection.execute(
+            "UPDATE _entries SET held = 1 WHERE story_id IN (SELECT stories.id FROM stories "
+            "JOIN articles ON articles.id = lead_article_id WHERE lead_article_id IN (SELECT value FROM json_each(?1)) "
+            "AND stories.copies = 1 ORDER BY articles.published_at DESC, stories.id DESC LIMIT -1 OFFSET ?2)",
+            (json.dumps(list(articles)), most),
+        )

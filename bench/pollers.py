@@ -1,0 +1,106 @@
+"""The programs that are measured, each as a process that makes passes when told and says what they cost.
+
+    python -m bench.pollers NAME FOLDER ADDRESS FEEDS     NAME: ours, reader
+
+Reads a line for a pass from stdin and answers with JSON: cpu and wall seconds of the pass, peak memory of the process
+tree in MiB, articles stored. The program's own start is not in it: a daemon starts once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+_TICK = os.sysconf("SC_CLK_TCK")
+Pass = Callable[[], Awaitable[int]]
+
+
+def tree(pid: int) -> list[int]:
+    """The process and all below it."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found += tree(int(child))
+    return found
+
+
+def cpu(pids: list[int]) -> float:
+    """Seconds of CPU that these processes, and the children they have buried, have used."""
+    total = 0.0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        total += sum(map(int, fields[11:15])) / _TICK
+    return total
+
+
+def peak(pids: list[int]) -> float:
+    """MiB of resident memory at its highest, summed over the processes: an upper bound, shared pages count each time."""
+    total = 0
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                total += int(line.split()[1])
+    return total / 1024
+
+
+async def ours(folder: Path, address: str, feeds: int) -> Pass:
+    """This project: everything on, as `aggregator run` polls."""
+    from aggregator.app import Aggregator
+    from aggregator.config import loads
+
+    lines = "".join(f"  - {address}/{number}\n" for number in range(feeds))
+    text = f"server: {{listen: false}}\nfetch: {{allow_private: [127.0.0.1], per_host: 100}}\nfeeds:\n{lines}"
+    aggregator = Aggregator(loads(text, folder / "feeds.yaml"))
+    await aggregator.__aenter__()  # for the life of the process
+
+    async def once() -> int:
+        await aggregator.poll(await aggregator.due(force=True))
+        await aggregator.publish()
+        return int(await aggregator.read(lambda read: read.counts()["articles"]))
+
+    return once
+
+
+async def reader(folder: Path, address: str, feeds: int) -> Pass:
+    """lemon24/reader with its search on, one worker."""
+    from reader import make_reader  # type: ignore[import-not-found,unused-ignore]
+
+    library = make_reader(str(folder / "reader.sqlite"))
+    for number in range(feeds):
+        library.add_feed(f"{address}/{number}")
+    library.enable_search()
+
+    async def once() -> int:
+        for _ in library.update_feeds_iter(scheduled=False):
+            pass
+        library.update_search()
+        return int(library.get_entry_counts().total)
+
+    return once
+
+
+async def main(name: str, folder: str, address: str, feeds: str) -> None:
+    """Makes a pass for each line of stdin."""
+    makers: dict[str, Any] = {"ours": ours, "reader": reader}
+    once = await makers[name](Path(folder), address, int(feeds))
+    print("ready", flush=True)
+    while await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
+        before, began = cpu(tree(os.getpid())), time.perf_counter()
+        articles = await once()
+        wall, pids = time.perf_counter() - began, tree(os.getpid())
+        result = {"cpu": cpu(pids) - before, "wall": wall, "memory": peak(pids), "articles": articles}
+        print(json.dumps(result), flush=True)
+    os._exit(0)  # nothing of the end is measured
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
