@@ -15,7 +15,9 @@ from aggregator.config import Dedupe
 from aggregator.model import Subscription, Verdict
 from aggregator.store import Saved, Store, probe
 
-REVIEW = timedelta(hours=48)  # joins of these last hours are looked at again when their common words turn out boilerplate
+REVIEW = timedelta(
+    hours=48
+)  # joins of these last hours are looked at again when their common words turn out boilerplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ class Editor:
         """Makes the stories of two articles one, for good; the older one keeps its id."""
         stories = self.store.stories
         first, second = stories.story_of(a), stories.story_of(b)
-        assert first is not None and second is not None
+        assert first is not None
+        assert second is not None
         for one in stories.articles(first):
             for other in stories.articles(second):
                 stories.take_back("apart", one, other)
@@ -111,6 +114,21 @@ class Editor:
             self._regroup(stories.articles(stories.story_of(a) or 0), now)
         return True
 
+    def carry_out(self, kind: str, a: int, b: int, undo: bool, now: datetime) -> bool:
+        """A correction by its name, "apart", "together" or "pin"; gives whether there was something to do."""
+        stories = self.store.stories
+        if any(stories.story_of(article) is None for article in {a, b} - {0}):
+            return False
+        if undo:
+            return self.undo(kind, a, b, now)
+        if kind == "apart":
+            return self.split(a, now) is not None
+        if kind == "together":
+            self.merge(a, b, now)
+        else:
+            self.pin(a, now)
+        return True
+
     def review(self, learned: Collection[int], now: datetime) -> None:
         """Looks again at recent joins that rested on words that have turned out to be boilerplate."""
         stories = self.store.stories
@@ -134,9 +152,8 @@ class Editor:
         decision = self._match(article, now, fingerprint)
         verdict = decision.verdict
         partner = next(iter(stories.together(article)), None)
-        if partner is not None and (story := stories.story_of(partner)) is not None:
-            if verdict.story != story:
-                verdict = Verdict("person", "a person said that they are the same", partner, story, 0.0, 0.0)
+        if partner is not None and (story := stories.story_of(partner)) is not None and verdict.story != story:
+            verdict = Verdict("person", "a person said that they are the same", partner, story, 0.0, 0.0)
         stories.verdict(article, verdict, now)
         if verdict.story is None:
             stories.found_story(article, now)
@@ -153,7 +170,8 @@ class Editor:
         """Joins another story that `article` is a copy of, if it is one with this story's lead, too: no chains."""
         stories = self.store.stories
         story = stories.story_of(article)
-        assert story is not None and other.story is not None
+        assert story is not None
+        assert other.story is not None
         lead, theirs = stories.lead_of(story), stories.lead_of(other.story)
         if lead != article or other.against != theirs:
             verdict = self._recheck(theirs, lead)
@@ -174,7 +192,11 @@ class Editor:
     def _regroup(self, articles: Iterable[int], now: datetime) -> None:
         """Takes articles out of their story and lets the rules place them again; who leads stays where it is."""
         stories = self.store.stories
-        out = [article for article in articles if (story := stories.story_of(article)) and stories.founder(story) != article]
+        out = [
+            article
+            for article in articles
+            if (story := stories.story_of(article)) and stories.founder(story) != article
+        ]
         for article in out:
             story = stories.story_of(article)
             assert story is not None

@@ -20,6 +20,7 @@ FLOORS = [
     {"digest", "fetch"},
     {"engine", "store", "ping"},
     {"stories", "site"},
+    {"replay"},
     {"app", "server", "demo"},
     {"daemon"},
     {"cli"},

@@ -2,12 +2,14 @@
 
 group     the group, the options all commands share, how errors end
 run       demo, run, poll, publish: what works
-look      status, stories, explain, check: what looks
+look      status, stories, check: what looks
+explain   why an article is, or is not, a copy
+correct   split, merge, pin, dupes, replay: what people judge, and judge by
 upkeep    search, examples, backup, prune, healthcheck: what looks inside and takes care
 tables    how results are shown
 """
 
-from aggregator.cli import look, run, upkeep  # they register their commands
+from aggregator.cli import correct, explain, look, run, upkeep  # they register their commands
 from aggregator.cli.group import main
 
-__all__ = ["look", "main", "run", "upkeep"]
+__all__ = ["correct", "explain", "look", "main", "run", "upkeep"]

@@ -73,7 +73,11 @@ class Text:
     def standing(self) -> frozenset[tuple[str, ...]]:
         """The runs that are boilerplate."""
         mask, run = self.masked, b"\x01" * fingerprint.RUN
-        return frozenset(gram for i, gram in enumerate(self.grams) if mask[i : i + fingerprint.RUN] == run) if any(mask) else frozenset()
+        return (
+            frozenset(gram for i, gram in enumerate(self.grams) if mask[i : i + fingerprint.RUN] == run)
+            if any(mask)
+            else frozenset()
+        )
 
     @cached_property
     def vocabulary(self) -> frozenset[str]:
@@ -250,7 +254,9 @@ class Comparison:
             at = bisect_left(places, expected)
             j = places[at] if at < len(places) else places[0]
             length = fingerprint.RUN
-            while i + length < len(a.words) and j + length < len(b.words) and a.words[i + length] == b.words[j + length]:
+            while (
+                i + length < len(a.words) and j + length < len(b.words) and a.words[i + length] == b.words[j + length]
+            ):
                 length += 1
             found.append(Block(i, j, length))
             i, expected = i + length, j + length
@@ -379,7 +385,9 @@ def _telling(word: str) -> bool:
 
 
 def _subject(one: Text, other: Text) -> list[str]:
-    return [w for w in dict.fromkeys(one.title_words) if w in one.subject and w in one.below and w not in other.vocabulary]
+    return [
+        w for w in dict.fromkeys(one.title_words) if w in one.subject and w in one.below and w not in other.vocabulary
+    ]
 
 
 def _counted(title: str, words: Sequence[str]) -> set[str]:

@@ -15,7 +15,9 @@ EVERY = 16  # of the rest one in so many is kept, chosen by the hash itself
 MOST = 400  # hashes of one article; a book must not fill the index
 _MASK = 2**62 - 1  # SQLite integers are signed 64-bit
 # Scripts without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese): each character is a word.
-_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\U00020000-\U0002ffff"
+_UNSPACED = (
+    "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\U00020000-\U0002ffff"
+)
 # Vowel signs of the scripts of India are no letters to `re`, but belong to their word.
 _SIGNS = "\u0900-\u0963\u0966-\u0d7f"
 WORD = re.compile(f"[{_UNSPACED}]|(?:[^\\W_{_UNSPACED}]|[{_SIGNS}])+")

@@ -59,7 +59,11 @@ def objection(c: Comparison, same_feed: bool) -> str | None:
         return "the same feed with another title"
     ours, theirs = c.subjects
     much_a, much_b = len(ours) / max(1, len(c.a.subject)), len(theirs) / max(1, len(c.b.subject))
-    if min(much_a, much_b) >= 0.25 or (ours and theirs and much_a + much_b >= 0.6) or (c.alike < ALIKE and c.lead < 0.9 and max(much_a, much_b) >= 0.5):
+    if (
+        min(much_a, much_b) >= 0.25
+        or (ours and theirs and much_a + much_b >= 0.6)
+        or (c.alike < ALIKE and c.lead < 0.9 and max(much_a, much_b) >= 0.5)
+    ):
         return f"each is about something the other does not mention ({_list(ours) or '–'}; {_list(theirs) or '–'})"
     if c.alike < SAME_TITLE:
         if c.lead < 0.5:

@@ -64,7 +64,7 @@ def choose(members: Sequence[Member], current: int | None = None, newcomer: int 
             if newcomer in ranks and ranks[newcomer] < ranks[current]:
                 best = next(member for member in members if member.article == newcomer)
     mine = ranks[best.article]
-    second = min((ranks[m.article] for m in members if m.article != best.article))
+    second = min(ranks[m.article] for m in members if m.article != best.article)
     differs = next(i for i, (a, b) in enumerate(zip(mine, second, strict=True)) if a != b)
     return best.article, REASONS[differs] if mine < second else "it led before, and nothing firm speaks against it"
 

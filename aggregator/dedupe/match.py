@@ -129,7 +129,11 @@ def match(probe: Probe, index: Index, limits: Limits) -> Decision:
 
 def _chosen(probe: Probe, judged: Sequence[tuple[Candidate, Verdict]]) -> tuple[Verdict, tuple[Verdict, ...]]:
     """The best of several verdicts that say yes: the one with the likest title, then the most in common."""
-    yes = [(titles_alike(probe.title, c.title), min(v.similarity, v.other), -v.shared, c, v) for c, v in judged if v.kind != "alone"]
+    yes = [
+        (titles_alike(probe.title, c.title), min(v.similarity, v.other), -v.shared, c, v)
+        for c, v in judged
+        if v.kind != "alone"
+    ]
     if not yes:
         return Verdict("alone", "no other article has this text"), ()
     yes.sort(key=lambda found: (found[0] < kinds.ALIKE, -round(found[1], 1), -found[0], found[2], found[3].article))
@@ -268,7 +272,9 @@ def _ranked(probe: Probe, postings: Iterable[Posting], boilerplate: frozenset[in
 def _other_media(probe: Probe, candidate: Candidate, c: Comparison) -> str | None:
     """Podcasts: another recording under other words, whatever the notes say."""
     if c.alike < kinds.ALIKE and probe.media and candidate.media:
-        ours, theirs = ({url.partition("?")[0].rpartition("/")[2] for url in side} for side in (probe.media, candidate.media))
+        ours, theirs = (
+            {url.partition("?")[0].rpartition("/")[2] for url in side} for side in (probe.media, candidate.media)
+        )
         if ours.isdisjoint(theirs):
             return "other recordings under other titles"
     return None

@@ -31,7 +31,7 @@ def probe(connection: sqlite3.Connection, article: int, fingerprint: tuple[int, 
 def candidates(connection: sqlite3.Connection, where: str, values: Sequence[object], most: int) -> list[Candidate]:
     """Stored articles as the other side of a comparison; `where` is SQL after FROM articles."""
     rows = connection.execute(f"SELECT {_COLUMNS} {where} ORDER BY articles.id LIMIT ?", (*values, most))
-    return [Candidate(*row[:7], _media(row[7])) for row in rows.fetchall()]
+    return [Candidate(r[0], r[1], r[2], r[3], r[4], r[5], r[6], _media(r[7])) for r in rows.fetchall()]
 
 
 def insert(connection: sqlite3.Connection, article: int, fingerprint: Sequence[int]) -> None:
@@ -120,6 +120,15 @@ class StoreIndex:
             (json.dumps(list(hashes)), feed),
         )
         return {row[0] for row in rows}
+
+    def seen(self, hashes: Sequence[int]) -> int:
+        """In how many stories the most frequent of these hashes is known; no more than POSTINGS are counted."""
+        row = self.connection.execute(
+            "SELECT max(stories) FROM (SELECT count(DISTINCT story_id) AS stories FROM _fingerprints "
+            "JOIN articles ON articles.id = article_id WHERE hash IN (SELECT value FROM json_each(?)) GROUP BY hash)",
+            (json.dumps(list(hashes)),),
+        ).fetchone()
+        return int(row[0] or 0)
 
     def load(self, articles: Sequence[int]) -> Sequence[Candidate]:
         """Articles by id, in the order asked for."""

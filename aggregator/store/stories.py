@@ -12,10 +12,11 @@ from aggregator import iri
 from aggregator.dedupe import Candidate, Member
 from aggregator.model import Subscription, Verdict
 from aggregator.store.hashes import host_of, name_of
-from aggregator.store.index import StoreIndex, candidates, first_since
+from aggregator.store.index import StoreIndex, candidates, first_since, insert
 from aggregator.store.times import from_text, to_text
 
 _OFTEN = 4  # texts a feed must have shared with others before its habits mean something
+
 
 class Stories:
     """The tables stories, _verdicts, _leads, _corrections, _boilerplate and _habits."""
@@ -200,6 +201,43 @@ class Stories:
             story = int(cursor.lastrowid or 0)
         self.connection.execute("UPDATE articles SET story_id = ? WHERE id = ?", (story, article))
         return story
+
+    def forget(self) -> None:
+        """Takes all articles out of their stories, for a replay; the stories wait to be founded again."""
+        for statement in (
+            "DELETE FROM _former",
+            "INSERT INTO _former SELECT id, story_id FROM articles WHERE story_id IS NOT NULL",
+            "UPDATE articles SET story_id = NULL",
+            *(f"DELETE FROM {table}" for table in ("_verdicts", "_leads", "_boilerplate", "_habits", "_fingerprints")),
+        ):
+            self.connection.execute(statement)
+
+    def remember(self, article: int, fingerprint: Sequence[int]) -> None:
+        """Puts an article into the index."""
+        insert(self.connection, article, fingerprint)
+
+    def keep(self, shown: Mapping[int, tuple[int, str]], reworded: Collection[int], now: datetime) -> None:
+        """Ends a replay. `shown`: lead and time of the last change of each story before; `reworded`: changed articles.
+
+        Stories without an article go; `updated_at` of the others moves only where another text is shown.
+        """
+        self.connection.execute("DELETE FROM stories WHERE id NOT IN (SELECT story_id FROM articles)")
+        for row in self.connection.execute("SELECT id, lead_article_id, updated_at FROM stories").fetchall():
+            lead, updated = shown.get(row["id"], (row["lead_article_id"], row["updated_at"]))
+            if lead != row["lead_article_id"] or lead in reworded:
+                old, new = (self.candidate(article) for article in (lead, row["lead_article_id"]))
+                if lead in reworded or (old.title, old.text) != (new.title, new.text):
+                    updated = to_text(now)
+            if updated != row["updated_at"]:
+                self.connection.execute("UPDATE stories SET updated_at = ? WHERE id = ?", (updated, row["id"]))
+        self.connection.execute("DELETE FROM _former")
+
+    def requests(self) -> list[tuple[str, int, int, bool]]:
+        """Corrections that were asked for while a daemon had the file: kind, two articles, undo. They are taken out."""
+        rows = self.connection.execute("SELECT * FROM _requests ORDER BY id").fetchall()
+        if rows:
+            self.connection.execute("DELETE FROM _requests")
+        return [(row["kind"], row["article_id"], row["other_id"], bool(row["undo"])) for row in rows]
 
     def join(self, article: int, story: int) -> None:
         """Makes an article a member of a story."""

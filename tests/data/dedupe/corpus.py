@@ -1,7 +1,7 @@
 """A labelled corpus: originals, their copies of every kind, and what only looks like a copy. The same seed, the same items.
 
-    items = build(seed=1, size=1200)              own texts and generated prose
-    items = build(seed=1, size=4000, releases=…)  real releases as (title, text), by hand only: none is committed
+items = build(seed=1, size=1200)              own texts and generated prose
+items = build(seed=1, size=4000, releases=…)  real releases as (title, text), by hand only: none is committed
 """
 
 from __future__ import annotations
@@ -108,12 +108,23 @@ class _Builder:
         story = self.name()
         number = self.dice.choice([0, 0, 1, 1, 2, 2, 3, 5])
         origin = self.add(
-            Item(story, kind, feed or f"https://house{self.dice.randint(0, 60)}.example", title, text, "", self.clock, True)
+            Item(
+                story,
+                kind,
+                feed or f"https://house{self.dice.randint(0, 60)}.example",
+                title,
+                text,
+                "",
+                self.clock,
+                True,
+            )
         )
         for feed in self.dice.sample([c for c in self.copiers if c != origin.feed], number):
             how = self.dice.choice(sorted(COPIES))
             copied_title, copied_text = COPIES[how](self, title, text)
-            when = self.later(30) if self.dice.random() < 0.9 else self.clock - timedelta(minutes=self.dice.randint(1, 40))
+            when = (
+                self.later(30) if self.dice.random() < 0.9 else self.clock - timedelta(minutes=self.dice.randint(1, 40))
+            )
             credit = origin.url if self.dice.random() < 0.4 else None
             self.add(Item(story, how, feed, copied_title, copied_text, "", when, credit=credit))
 
@@ -163,7 +174,17 @@ class _Builder:
         self.release(title, text)
         parts = [self.prose.paragraph() for _ in range(5)]
         parts.insert(2, f"“{text.split(chr(10) * 2)[0]}”")
-        self.add(Item(self.name(), "not: quotation", self.dice.choice(self.copiers), self.prose.title(), "\n\n".join(parts), "", self.later(30)))
+        self.add(
+            Item(
+                self.name(),
+                "not: quotation",
+                self.dice.choice(self.copiers),
+                self.prose.title(),
+                "\n\n".join(parts),
+                "",
+                self.later(30),
+            )
+        )
 
     def liveblog(self) -> None:
         """Entries of a live blog: each of its own, under titles much alike."""
@@ -178,7 +199,12 @@ class _Builder:
     def short(self) -> None:
         """A few words, the same few for different things."""
         words = self.dice.choice(
-            ["Photo gallery.", "Read the full story on our website.", "This incident has been resolved.", "Watch the video here."]
+            [
+                "Photo gallery.",
+                "Read the full story on our website.",
+                "This incident has been resolved.",
+                "Watch the video here.",
+            ]
         )
         feed = self.dice.choice(self.copiers)
         for _ in range(self.dice.randint(2, 4)):
@@ -252,7 +278,9 @@ def _correction(b: _Builder, title: str, text: str) -> tuple[str, str]:
 
 def _typography(b: _Builder, title: str, text: str) -> tuple[str, str]:
     """Another keyboard: quotes, dashes, spaces, and lines where they fall."""
-    table = str.maketrans({"“": '"', "”": '"', "’": "'", "–": "-", "—": "-", "…": ".", "«": '"', "»": '"', "「": "“", "」": "”"})
+    table = str.maketrans(
+        {"“": '"', "”": '"', "’": "'", "–": "-", "—": "-", "…": ".", "«": '"', "»": '"', "「": "“", "」": "”"}
+    )
     text = re.sub(r" ", lambda m: b.dice.choice([" ", " ", " ", "\u00a0", "  "]), text.translate(table))
     return title.translate(table), text.replace("ffi", "\ufb03").replace("fi", "\ufb01")
 

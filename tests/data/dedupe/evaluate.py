@@ -72,14 +72,20 @@ def digested(items: Sequence[Item]) -> list[Digested]:
     found = []
     for item in items:
         entry = Entry(
-            guid=item.url, url=item.url, title=Text(item.title, False), content=Text(item.html), published=item.published
+            guid=item.url,
+            url=item.url,
+            title=Text(item.title, False),
+            content=Text(item.html),
+            published=item.published,
         )
         article = digest_entry(entry, Site(f"{item.feed}/feed", item.feed))
         found.append(Digested(entry, article, item.url.encode()))
     return found
 
 
-def placed(items: Sequence[Item], ready: Sequence[Digested], file: Path) -> tuple[dict[int, tuple[int, bool]], list[float]]:
+def placed(
+    items: Sequence[Item], ready: Sequence[Digested], file: Path
+) -> tuple[dict[int, tuple[int, bool]], list[float]]:
     """Story and lead of each item (by its position), and the milliseconds each decision took."""
     feeds = sorted({item.feed for item in items})
     subscriptions = {feed: Subscription(f"{feed}/feed") for feed in feeds}
@@ -88,7 +94,9 @@ def placed(items: Sequence[Item], ready: Sequence[Digested], file: Path) -> tupl
         store = Store(connection)
         with store.transaction():
             store.feeds.sync(tuple(subscriptions.values()), START)
-        ids = {row[1].removesuffix("/feed"): row[0] for row in connection.execute("SELECT id, configured_url FROM feeds")}
+        ids = {
+            row[1].removesuffix("/feed"): row[0] for row in connection.execute("SELECT id, configured_url FROM feeds")
+        }
         for feed, number in ids.items():
             connection.execute("UPDATE feeds SET home_page_url = ? WHERE id = ?", (feed, number))
         editor = Editor(store, Dedupe(), {number: subscriptions[feed] for feed, number in ids.items()})
@@ -139,7 +147,9 @@ def score(items: Sequence[Item], clusters: dict[int, tuple[int, bool]], times: S
             result.stories += 1
             result.led += clusters[origin][1]
             if not clusters[origin][1]:
-                result.misled.append((items[origin], next((items[m] for m in with_it if clusters[m][1]), items[origin])))
+                result.misled.append(
+                    (items[origin], next((items[m] for m in with_it if clusters[m][1]), items[origin]))
+                )
     return result
 
 

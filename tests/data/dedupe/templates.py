@@ -41,7 +41,10 @@ def advisory(p: Prose) -> Callable[[int], Fill]:
 
     def fill(n: int) -> Fill:
         d = p.dice
-        cve, part = f"CVE-{2020 + n % 6}-{d.randint(1000, 39999)}", p.one(["parser", "scheduler", "login page", "web console"])
+        cve, part = (
+            f"CVE-{2020 + n % 6}-{d.randint(1000, 39999)}",
+            p.one(["parser", "scheduler", "login page", "web console"]),
+        )
         return (
             f"{cve}: vulnerability in {org} server",
             f"A vulnerability in the {part} of {org} server could allow an unauthenticated remote attacker to cause a denial of "
@@ -178,7 +181,10 @@ def podcast(p: Prose) -> Callable[[int], Fill]:
 
     def fill(n: int) -> Fill:
         title = f"{n + 1}: {p.title()}" if p.dice.random() < 0.5 else f"{p.title()} with {p.person()}"
-        return (title, f"Your host is {host}. {notes} Subscribe wherever you listen, and leave us a review. Music by {host}.")
+        return (
+            title,
+            f"Your host is {host}. {notes} Subscribe wherever you listen, and leave us a review. Music by {host}.",
+        )
 
     return fill
 
@@ -205,7 +211,10 @@ def episodes(p: Prose) -> Callable[[int], Fill]:
 
     def fill(n: int) -> Fill:
         rows = " ".join(f"Episode {n * 5 + i}: {p.title()}." for i in range(5))
-        return (f"{show}: episodes {n * 5} to {n * 5 + 4}", f"{words} This week's episodes are listed below. {rows} {words}")
+        return (
+            f"{show}: episodes {n * 5} to {n * 5 + 4}",
+            f"{words} This week's episodes are listed below. {rows} {words}",
+        )
 
     return fill
 
