@@ -190,18 +190,20 @@ class Editor:
         self._settle(into, now, reworded=False, retold=True)
 
     def _regroup(self, articles: Iterable[int], now: datetime) -> None:
-        """Takes articles out of their story and lets the rules place them again; who leads stays where it is."""
+        """Lets the rules place articles again; the one that a story began with stays where others are."""
         stories = self.store.stories
-        out = [
-            article
-            for article in articles
-            if (story := stories.story_of(article)) and stories.founder(story) != article
-        ]
-        for article in out:
+        out = []
+        for article in articles:
             story = stories.story_of(article)
             assert story is not None
-            stories.leave(article)
-            self._settle(story, now, reworded=False)
+            if stories.articles(story) == [article]:
+                decision = self._match(article, now)
+                if decision.verdict.story is not None:
+                    self._absorb(story, decision.verdict.story, now)
+            elif stories.founder(story) != article:
+                stories.leave(article)
+                self._settle(story, now, reworded=False)
+                out.append(article)
         for article in out:
             self._enter(article, now)
 

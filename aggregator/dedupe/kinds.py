@@ -68,7 +68,7 @@ def objection(c: Comparison, same_feed: bool) -> str | None:
     if c.alike < SAME_TITLE:
         if c.lead < 0.5:
             return "neither text's beginning is in the other: only what follows the news is shared"
-        if c.hole > OWN:
+        if c.hole > OWN and c.lead < 0.8:
             return f"each has a long part of its own ({c.hole} words in a row) under another title"
     if c.alike < ALIKE and c.start > BEFORE and c.low < 0.7:
         return f"{c.start} words of its own come first under another title, as in a follow-up"
@@ -87,7 +87,7 @@ def _template(c: Comparison, same_feed: bool) -> str | None:
         return said
     if c.alike < ALIKE and c.figures + c.renamed + 2 * c.reentitled >= 4:
         return said
-    if min(len(c.a.words), len(c.b.words)) < SHORT and (c.lead < 0.7 or (c.signs and c.alike < 1)):
+    if min(len(c.a.words), len(c.b.words)) < SHORT and (c.lead < 0.7 or (c.signs and (c.alike < 1 or len(c.signs) > 1))):
         return f"short texts that differ ({shown})" if shown else "short texts with other beginnings"
     return None
 

@@ -27,7 +27,7 @@ REASONS = (
     "it was seen first",
     "it was stored first",
 )
-_FIRM = 6  # the reasons up to here are evidence of this story; the rest is likelihood
+_FIRM = 7  # the reasons up to here move a lead at any time; the rest is mere likelihood
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,14 @@ class Member:
     published: datetime
     first_seen: datetime
     pinned: bool = False
-    copy_rate: float | None = None  # share of its feed's shared texts that another carried before; None: unknown
+    copy_rate: float = 0.5  # share of its feed's shared texts that another carried before
 
 
 def choose(members: Sequence[Member], current: int | None = None, newcomer: int | None = None) -> tuple[int, str]:
     """The id of the article that leads, and why.
 
-    Where there is a `current` lead, only evidence moves it; mere likelihood (copy rates, lengths, times) speaks for a
-    `newcomer` alone, so that a lead never flips back and forth while feeds are learned.
+    Where there is a `current` lead, only evidence moves it; mere likelihood (lengths, times) speaks for a `newcomer`
+    alone, and copy rates must differ clearly, so that a lead never flips back and forth.
     """
     if len(members) == 1:
         return members[0].article, "the only article"
@@ -98,9 +98,8 @@ def _rank(member: Member, members: Sequence[Member]) -> tuple[float, ...]:
 
 
 def _copier(member: Member, members: Sequence[Member]) -> int:
-    """1 for a member whose feed copies clearly more than that of another member which is no summary."""
-    rates = [other.copy_rate for other in members if other.copy_rate is not None]
-    return int(member.copy_rate is not None and bool(rates) and member.copy_rate - min(rates) >= _CLEAR)
+    """1 for a member whose feed copies clearly more than that of another member."""
+    return int(member.copy_rate - min(other.copy_rate for other in members) >= _CLEAR)
 
 
 def _host(url: str) -> str:

@@ -139,7 +139,7 @@ def _chosen(probe: Probe, judged: Sequence[tuple[Candidate, Verdict]]) -> tuple[
     yes.sort(key=lambda found: (found[0] < kinds.ALIKE, -round(found[1], 1), -found[0], found[2], found[3].article))
     alike, most, _, first, best = yes[0]
     if alike < kinds.ALIKE and any(
-        c.feed == first.feed and c.story != first.story and share > most - 0.1 for _, share, _, c, _ in yes[1:]
+        c.feed == first.feed and c.story != first.story and share > most - 0.05 for _, share, _, c, _ in yes[1:]
     ):
         reason = "not a copy: the same text stands under several titles of one feed, and none is like its own"
         return dataclasses.replace(best, kind="alone", reason=reason, story=None, against=None), ()
@@ -232,8 +232,9 @@ def _against(probe: Probe, ours: Text, candidate: Candidate, index: Index, limit
     by_lead = judge(probe, ours, lead, limits)
     if by_lead.kind != "alone":
         return by_lead
-    close = max(verdict.similarity, verdict.other) >= CLOSE[0] and min(verdict.similarity, verdict.other) >= CLOSE[1]
-    return verdict if close else by_lead
+    high, low = max(verdict.similarity, verdict.other), min(verdict.similarity, verdict.other)
+    same_title = titles_alike(probe.title, candidate.title) >= kinds.SAME_TITLE
+    return verdict if high >= CLOSE[0] and (low >= CLOSE[1] or same_title) else by_lead
 
 
 def _frequent(postings: Iterable[Posting], feed: int) -> tuple[frozenset[int], frozenset[int]]:

@@ -15,7 +15,7 @@ from aggregator.store.hashes import host_of, name_of
 from aggregator.store.index import StoreIndex, candidates, first_since, insert
 from aggregator.store.times import from_text, to_text
 
-_OFTEN = 4  # texts a feed must have shared with others before its habits mean something
+_DOUBT = 4  # shared texts, half of them later, that every feed begins with before its habits mean something
 
 
 class Stories:
@@ -77,7 +77,7 @@ class Stories:
                 published=from_text(row["published_at"]),
                 first_seen=from_text(row["first_seen_at"]),
                 pinned=bool(row["pinned"]),
-                copy_rate=(row["later"] + 1) / (row["shared"] + 2) if (row["shared"] or 0) >= _OFTEN else None,
+                copy_rate=((row["later"] or 0) + _DOUBT / 2) / ((row["shared"] or 0) + _DOUBT),
             )
             for row in rows
         ]
