@@ -33,8 +33,13 @@ def changes(c: Comparison) -> list[Change]:
     edges = [Block(0, 0, 0), *c.blocks, Block(len(c.a.words), len(c.b.words), 0)]
     found = []
     for before, after in itertools.pairwise(edges):
-        ours = c.a.phrase(before.ours + before.length, after.ours)
-        theirs = c.b.phrase(before.theirs + before.length, after.theirs)
+        start, end, other, until = before.ours + before.length, after.ours, before.theirs + before.length, after.theirs
+        # Runs of fewer than four words are no blocks, but no differences either.
+        while start < end and other < until and c.a.words[start] == c.b.words[other]:
+            start, other = start + 1, other + 1
+        while start < end and other < until and c.a.words[end - 1] == c.b.words[until - 1]:
+            end, until = end - 1, until - 1
+        ours, theirs = c.a.phrase(start, end), c.b.phrase(other, until)
         if ours and theirs:
             found.append(Change("changed", ours, theirs))
         elif ours or theirs:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from aggregator.dedupe import fingerprint
 
-LEAD = 50  # words at the start that carry the news
+LEAD = 25  # words at the start that carry the news
 GAP = 16  # words; a longer difference is an edit, not a field of a form
 _SENTENCE = re.compile(r"[.!?:;。！？।\n“”\"«»•*–—]\s*$|^$")
 _NUMBER = re.compile(r"\d+(?:[.,:/’']\d+)*")

@@ -18,16 +18,26 @@ ALIKE = 0.6  # share of title words that makes titles alike
 SHORT = 60  # words; in so short a text each differing word counts
 BEFORE = 60  # words a copy may put before the text, under another title
 PREFIX = 60  # words into the longer text where a summary must begin
+WHOLE = 0.5  # share that must be common when boilerplate is counted, too
 BRIEF = 130  # words of a summary at most
 HOLE = 80  # words of the shorter text in a row that an edited copy may lack
 
 
 def kind(c: Comparison, threshold: float, same_feed: bool) -> tuple[str | None, str]:
     """The kind of copy that the shares make it, or None; and the shares in words."""
-    if c.shared + (len(c.a.title_words) if c.alike == 1 else 0) < LEAST_WORDS:
-        if c.alike == 1 and not same_feed and max(c.unmasked) >= max(threshold, 0.9) and min(c.unmasked) >= 0.3:
+    title = len(c.a.title_words) if c.alike == 1 else 0
+    if c.shared + title < LEAST_WORDS:
+        if (
+            title + sum(c.covered_a) >= LEAST_WORDS
+            and not same_feed
+            and c.alike == 1
+            and max(c.unmasked) >= max(threshold, 0.9)
+            and min(c.unmasked) >= 0.3
+        ):
             return "near-copy", "the same title over the same standing text"
         return None, f"only {c.shared} words in common that are not boilerplate"
+    if max(c.unmasked) < WHOLE:
+        return None, f"with boilerplate counted, only {max(c.unmasked):.0%} of the words are common"
     shares = f"{c.ours:.0%} of its words are in the other, {c.theirs:.0%} of the other's in it"
     if same_feed:
         if c.high >= max(threshold, 0.9) and c.low >= 0.8:
@@ -87,7 +97,9 @@ def _template(c: Comparison, same_feed: bool) -> str | None:
         return said
     if c.alike < ALIKE and c.figures + c.renamed + 2 * c.reentitled >= 4:
         return said
-    if min(len(c.a.words), len(c.b.words)) < SHORT and (c.lead < 0.7 or (c.signs and (c.alike < 1 or len(c.signs) > 1))):
+    if min(len(c.a.words), len(c.b.words)) < SHORT and (
+        c.lead < 0.7 or (c.signs and (c.alike < 1 or len(c.signs) > 1))
+    ):
         return f"short texts that differ ({shown})" if shown else "short texts with other beginnings"
     return None
 

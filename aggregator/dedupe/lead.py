@@ -11,8 +11,8 @@ from aggregator.dedupe.match import addresses
 from aggregator.model import Role
 
 _ROLES: dict[Role | None, int] = {"origin": 0, None: 1, "republisher": 2}
-_BRIEF = 130  # words; a member that has no more, and less than half of another's, is a summary
-_CLEAR = 0.25  # by how much the copy rates of two feeds must differ to mean something
+_PART = 3  # a member with less than this part of another's words is a summary
+_CLEAR = 0.2  # by how much the copy rates of two feeds must differ to mean something
 
 REASONS = (
     "a person pinned it",
@@ -81,7 +81,7 @@ def _rank(member: Member, members: Sequence[Member]) -> tuple[float, ...]:
         own_sites & {_host(credit) for credit in own_credits} - {site, ""}
     )
     longest = max(other.words for other in members)
-    brief = member.words * 3 < longest or (member.words <= _BRIEF and member.words * 2 < longest)
+    brief = member.words * _PART < longest  # not less: a copy may have a long frame around a short text
     return (
         0 if member.pinned else 1,
         _ROLES[member.role],

@@ -73,7 +73,7 @@ class Stories:
                 priority=subscriptions[row["configured_url"]].priority if row["configured_url"] in subscriptions else 0,
                 credits=tuple(json.loads(row["credits"])),
                 home_page_url=row["home_page_url"],
-                words=row["word_count"],
+                words=len(row["content_text"].encode()) // 6,  # Chinese has no spaces to count words by
                 published=from_text(row["published_at"]),
                 first_seen=from_text(row["first_seen_at"]),
                 pinned=bool(row["pinned"]),
@@ -121,18 +121,19 @@ class Stories:
         first = next((row for row in rows if row["feed_id"] != mine["feed_id"]), None)
         if first is None:
             return
-        order = [row["id"] for row in rows]
-        mine_is_later = order.index(article) > order.index(first["id"])
+        later = [row["id"] for row in rows].index(article) > [row["id"] for row in rows].index(first["id"])
         if first["url"] in json.loads(mine["credits"]):
-            mine_is_later = True
+            later = True
         elif mine["url"] in json.loads(first["credits"]):
-            mine_is_later = False
-        for row, later in ((mine, mine_is_later), (first, not mine_is_later)):
-            self.connection.execute(
-                "INSERT INTO _habits VALUES (?1, 1, ?2) ON CONFLICT (feed_id) DO UPDATE SET "
-                "shared = shared + 1, later = later + ?2",
-                (row["feed_id"], later),
-            )
+            later = False
+        # Each article counts once, or a feed that was first by chance would gain with every later copy.
+        shared_before = len({row["feed_id"] for row in rows if row["id"] != article}) > 1
+        seen = [(mine["feed_id"], 1, int(later)), (first["feed_id"], int(not shared_before), int(not later))]
+        self.connection.executemany(
+            "INSERT INTO _habits VALUES (?1, ?2, ?3) ON CONFLICT (feed_id) DO UPDATE SET "
+            "shared = shared + ?2, later = later + ?3",
+            seen,
+        )
 
     def correct(self, kind: str, article: int, other: int, now: datetime) -> None:
         """Writes down what a person said of two articles ("apart", "together"), or of one (twice the same: "pin")."""

@@ -86,7 +86,9 @@ class _Builder:
         return [item for _, item in order]
 
     def add(self, item: Item) -> Item:
-        self.items.append(replace(item, url=item.url or f"{item.feed}/{len(self.items)}"))
+        # What begins in a feed that mostly copies has no origin that anybody could tell.
+        origin = item.origin and item.feed not in self.copiers
+        self.items.append(replace(item, url=item.url or f"{item.feed}/{len(self.items)}", origin=origin))
         return self.items[-1]
 
     def later(self, hours: float) -> datetime:
