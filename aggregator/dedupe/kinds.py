@@ -18,6 +18,8 @@ ALIKE = 0.6  # share of title words that makes titles alike
 SHORT = 60  # words; in so short a text each differing word counts
 BEFORE = 60  # words a copy may put before the text, under another title
 PREFIX = 60  # words into the longer text where a summary must begin
+CORRECTED = 4  # places where a correction has fewer changes than that
+FRAME = 0.3  # share of the longer text, boilerplate counted, where both are standing text under one title
 WHOLE = 0.5  # share that must be common when boilerplate is counted, too
 BRIEF = 130  # words of a summary at most
 HOLE = 80  # words of the shorter text in a row that an edited copy may lack
@@ -32,7 +34,7 @@ def kind(c: Comparison, threshold: float, same_feed: bool) -> tuple[str | None, 
             and not same_feed
             and c.alike == 1
             and max(c.unmasked) >= max(threshold, 0.9)
-            and min(c.unmasked) >= 0.3
+            and min(c.unmasked) >= FRAME
         ):
             return "near-copy", "the same title over the same standing text"
         return None, f"only {c.shared} words in common that are not boilerplate"
@@ -90,7 +92,7 @@ def _template(c: Comparison, same_feed: bool) -> str | None:
     said = f"a template filled in again ({shown})"
     if same_feed and c.signs:
         return said
-    most = 0.5 if c.alike == 1 else 0.25
+    most = 0.5 if c.alike == 1 and len(c.signs) < CORRECTED else 0.25
     if c.figures >= 2 and c.figures > most * (c.figures + c.kept_figures):
         return said
     if c.renamed >= 2 and c.renamed > most * (c.renamed + c.kept_names):
