@@ -24,7 +24,7 @@ from typing import Self, TypeVar
 
 from aggregator import schedule
 from aggregator.config import Config, is_own
-from aggregator.digest import Job
+from aggregator.digest import Job, wishes
 from aggregator.engine import Engine, Workers
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import Client, Guard
@@ -40,6 +40,7 @@ from aggregator.stories import Editor
 T = TypeVar("T")
 
 BATCH = 50  # polls in one transaction
+BATCH_ITEMS = 500  # entries in one, about: what one transaction writes must all stand in the WAL
 POLLS_KEPT = timedelta(days=30)  # rows of `fetches`
 UPKEEP = timedelta(minutes=1)  # between two looks for something to prune, when the last one found nothing
 _BACKLOG = 10  # stories of a feed added later that may enter the merged feed at once, or a fifth of it
@@ -58,6 +59,7 @@ class Poll:
     copies: int = 0
     error: str | None = None
     unreachable: bool = False
+    seconds: float = 0.0  # of the fetch
     articles: tuple[int, ...] = ()  # the new ones
 
     @property
@@ -99,7 +101,7 @@ class Aggregator:
             await self._write(self._sync)
             await self._write(self.site.sweep)
             await self._stack.enter_async_context(self.engine)
-            self.client = await self._stack.enter_async_context(_client(self.config))
+            self.client = await self._stack.enter_async_context(client_for(self.config))
             self._pinger = Pinger(lambda: self.client)
             self._stack.push_async_callback(self._pinger.close)
         except BaseException:
@@ -119,7 +121,9 @@ class Aggregator:
 
     async def reconfigure(self, config: Config) -> None:
         """Puts another configuration in force; its database must be the same. Polls under way end as they began."""
-        client = await self._stack.enter_async_context(_client(config)) if config.fetch != self.config.fetch else None
+        client = (
+            await self._stack.enter_async_context(client_for(config)) if config.fetch != self.config.fetch else None
+        )
         self.config = config
         self.client = client or self.client
         self.dirty = True
@@ -259,6 +263,11 @@ class Aggregator:
             pages += step
         return pages
 
+    @property
+    def polling(self) -> tuple[int, int]:
+        """(feeds being polled, polls that wait for their commit)"""
+        return len(self._busy), self._outcomes.qsize()
+
     async def read(self, question: Callable[[Read], T]) -> T:
         """An answer from the database, through the writer's connection."""
         return await self._write(lambda: question(Read(self.store.connection)))
@@ -328,13 +337,22 @@ class Aggregator:
     async def _commit_forever(self) -> None:
         while True:
             batch = [await self._outcomes.get()]
-            while len(batch) < BATCH and not self._outcomes.empty():
+            items = len(batch[0][0].items)
+            while len(batch) < BATCH and items < BATCH_ITEMS and not self._outcomes.empty():
                 batch.append(self._outcomes.get_nowait())
+                items += len(batch[-1][0].items)
             try:
                 polls = await self._write(self._commit, [(outcome, unreachable) for outcome, _, unreachable in batch])
             except sqlite3.Error as error:
                 # Nothing of the batch is stored, its validators neither: all of it is fetched again when this is over.
-                self.faults.append(f"can't write {self.config.database}: {error}; trying again in {_AFTER_FAULT:g} s")
+                hint = (
+                    ""
+                    if isinstance(error, sqlite3.OperationalError)
+                    else " (`aggregator healthcheck --deep` says more)"
+                )
+                self.faults.append(
+                    f"can't write {self.config.database}: {error}{hint}; trying again in {_AFTER_FAULT:g} s"
+                )
                 await asyncio.sleep(_AFTER_FAULT)
                 polls = [Poll(o.due.title, o.due.url, o.status, error=f"not stored: {error}") for o, _, _ in batch]
             for (_, future, _), poll in zip(batch, polls, strict=True):
@@ -386,6 +404,7 @@ class Aggregator:
             changed=counts["changed"],
             copies=Read(self.store.connection).copies_among(articles),
             error=outcome.error,
+            seconds=outcome.seconds,
             articles=tuple(articles),
         )
 
@@ -405,7 +424,8 @@ class Aggregator:
         return await asyncio.get_running_loop().run_in_executor(self._writer, lambda: function(*args))
 
 
-def _client(config: Config) -> Client:
+def client_for(config: Config) -> Client:
+    """The HTTP client that a configuration asks for."""
     fetch = config.fetch
     agent, guard = user_agent(fetch.contact), Guard(fetch.allow_private)
     return Client(agent, guard, fetch.concurrency, fetch.per_host, fetch.proxy)
@@ -418,5 +438,4 @@ def user_agent(contact: str | None) -> str:
 
 def _mark(response: Response, subscription: Subscription) -> bytes:
     """Of a body and all that decides what becomes of it: the same mark needs no second look."""
-    wishes = repr((subscription.remove, subscription.include, subscription.exclude))
-    return hashlib.blake2b(wishes.encode() + b"\x1f" + response.body, digest_size=16).digest()
+    return hashlib.blake2b(repr(wishes(subscription)).encode() + b"\x1f" + response.body, digest_size=16).digest()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import importlib.metadata
 import logging
-import os
 import signal
-import socket
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,56 +17,64 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from aggregator import config as configuration
 from aggregator.app import Aggregator, Poll
 from aggregator.config import Config
+from aggregator.engine import Engine
 from aggregator.errors import ConfigError
-from aggregator.server import Server, application, bind
+from aggregator.health import Health
+from aggregator.metrics import TYPE as METRICS_TYPE
+from aggregator.metrics import Gauges, Metrics, Polled
+from aggregator.server import Probe, Server, application, bind
 from aggregator.store import Due
+from aggregator.systemd import notify
 from aggregator.terminal import printable
+from aggregator.web import Web
 
 log = logging.getLogger("aggregator")
 
 TICK = 1.0  # seconds
+LOOK = 0.25  # seconds between looks at feeds.yaml
+GAUGED = 15.0  # seconds between two counts for /metrics
 
 
 class Daemon:
     """Polls on schedule, publishes and serves until it is told to stop.
 
-    `passed` is called with the polls of each group that was due together. Raises StoreError and AggregatorError at the
+    `passed` is called with the polls of each group that was due together; `clock` and `engine` are as Aggregator has
+    them. Raises StoreError and AggregatorError at the
     start, where the database or the port can't be had.
     """
 
-    def __init__(self, config: Config, passed: Callable[[list[Poll]], None] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        passed: Callable[[list[Poll]], None] | None = None,
+        clock: Callable[[], datetime] | None = None,
+        engine: Engine | None = None,
+    ) -> None:
         self.config = config
         self.passed = passed or (lambda polls: None)
         self.stopping = asyncio.Event()
+        self.health = Health()
+        self.metrics = Metrics(importlib.metadata.version("aggregator"))
+        self.engine = engine
+        self.clock = clock or (lambda: datetime.now(UTC))
         self._file = _stamp(config.file)
+        self._asked = asyncio.Event()  # SIGHUP: read feeds.yaml again, changed or not
         self._tasks: set[asyncio.Task[None]] = set()
         self._down = False  # whether we have said that nothing can be reached
         self._told: set[str] = set()  # faults already in the log
-        self._ticked = False
+        self._gauged = 0.0
 
     async def run(self, force: bool = False) -> None:
         """Runs until `stop`, SIGTERM or SIGINT; `force` begins with all feeds, also those that are not due."""
-        listen = self.config.server.listen
-        sock = bind(listen) if listen else None
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_on_next_tick)
-        async with contextlib.AsyncExitStack() as stack:
-            if sock is not None:
-                stack.callback(sock.close)
-            self.aggregator = await stack.enter_async_context(Aggregator(self.config))
-            if sock is not None:
-                app = application(self.aggregator.site, self.config.server.auth, lambda: self._ticked)
-                server = Server(app)
-                serving = asyncio.create_task(server.serve([sock]))
-                stack.push_async_callback(_end, server, serving)
-                log.info("serving on http://%s/", listen)
-                if not str(listen).startswith(("127.", "localhost", "[::1]")) and self.config.server.auth is None:
-                    log.warning("anybody who can reach %s can read the feeds; server.auth sets a password", listen)
-            stack.push_async_callback(self._cancel)
-            publishing = asyncio.create_task(self._publish_changes())
-            self._tasks.add(publishing)
+        loop.add_signal_handler(signal.SIGHUP, self._asked.set)
+        async with self.opened() as stack:
+            # The database first: of two daemons on one file the second is told that, not that its port is taken.
+            await self._serve(stack)
+            for work in (self._publish_changes(), self._follow_file()):
+                stack.push_async_callback(_cancelled, asyncio.create_task(work))
             if force:
                 self._start(await self.aggregator.due(force=True))
             # One job, not one per feed: what is due is a question to the database.
@@ -78,17 +86,55 @@ class Daemon:
             scheduler.start()
             stack.callback(scheduler.shutdown, wait=False)
             await self.stopping.wait()
-            _notify("STOPPING=1")
+            self.health.stopping = True
+            notify("STOPPING=1")
             log.info("stopping")
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[contextlib.AsyncExitStack]:
+        """With the database open and no work begun yet; polls that are under way at the end are given up."""
+        async with contextlib.AsyncExitStack() as stack:
+            self.aggregator = await stack.enter_async_context(Aggregator(self.config, self.engine, self.clock))
+            stack.push_async_callback(self._cancel)
+            yield stack
+
+    async def _serve(self, stack: contextlib.AsyncExitStack) -> None:
+        listen, auth = self.config.server.listen, self.config.server.auth
+        if not listen:
+            return
+        sock = bind(listen)
+        stack.callback(sock.close)
+        app = application(
+            self.aggregator.site,
+            auth,
+            lambda: not self.health.troubles(_now()),
+            Web(lambda: self.config),
+            self._probes(),
+        )
+        server = Server(app)
+        stack.push_async_callback(_end, server, asyncio.create_task(server.serve([sock])))
+        log.info("serving on http://%s/", listen)
+        if not str(listen).startswith(("127.", "localhost", "[::1]")) and auth is None:
+            log.warning("anybody who can reach %s can read the feeds; server.auth sets a password", listen)
+
+    def _probes(self) -> dict[str, Probe]:
+        def alive() -> tuple[int, bytes, str]:
+            fault = self.health.alive(_now())
+            return (200, b"ok\n", "text/plain") if fault is None else (503, f"{fault}\n".encode(), "text/plain")
+
+        def ready() -> tuple[int, bytes, str]:
+            status, text = self.health.report(_now())
+            return status, text.encode(), "text/plain; charset=utf-8"
+
+        return {"healthz": alive, "readyz": ready, "metrics": lambda: (200, self.metrics.text(), METRICS_TYPE)}
 
     def stop(self) -> None:
         """Ends the run; what is not committed is polled again the next time."""
         self.stopping.set()
 
     async def tick(self) -> None:
-        """Reloads a changed configuration, starts the polls that are due, publishes what changed."""
+        """Starts the polls that are due, publishes what changed, and says how it stands."""
         try:
-            await self._reload()
             dues = await self.aggregator.due()
             self._start(dues)
             removed = await self.aggregator.upkeep()
@@ -96,14 +142,30 @@ class Daemon:
                 log.info("pruned %d stories older than retention.keep", removed.stories)
             if self.aggregator.dirty:
                 await self._publish()
-            self._tell([*self.aggregator.faults, *self.aggregator.site.faults])
+            faults = [*self.aggregator.faults, *self.aggregator.site.faults]
             self.aggregator.faults.clear()
-            if not self._ticked:
-                self._ticked = True
-                _notify("READY=1")
+            self._tell(faults)
+            await self._gauge()
+            first = self.health.ticked is None
+            self.health.tick(_now(), map(printable, faults))
+            notify("READY=1\nWATCHDOG=1" if first else "WATCHDOG=1")
         except Exception:
             # Whatever it was, the next tick is a second away; a daemon must not die of one.
             log.exception("a tick failed")
+
+    async def _gauge(self) -> None:
+        """Shows how things stand; counting what is stored costs, so not at each tick."""
+        self.metrics.ticked.set(self.clock().timestamp())
+        if self.health.ticked is not None and _now() - self._gauged < GAUGED:
+            return
+        self._gauged = _now()
+        found = await self.aggregator.read(lambda read: read.gauges(self.clock()))
+        polling, queue = self.aggregator.polling
+        database = self.config.database
+        self.metrics.show(
+            Gauges(**found, polling=polling, queue=queue, database=_size(database), wal=_size(Path(f"{database}-wal")))
+        )
+        notify(f"STATUS={sum(found['feeds'].values())} feeds, {found['failing']} failing, {found['stories']} stories")
 
     async def _publish(self) -> None:
         changed = await self.aggregator.publish()
@@ -128,6 +190,9 @@ class Daemon:
         """Polls a group beside those under way: a feed that hangs holds only its own group up."""
         if dues:
             self.aggregator.claim(dues)
+            now = self.clock()
+            for due in dues:
+                self.metrics.begun((now - due.due_at).total_seconds() if due.due_at else 0.0)
             task = asyncio.create_task(self._poll(dues))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -153,13 +218,17 @@ class Daemon:
         self.passed(polls)
 
     def _heard(self, poll: Poll) -> None:
-        name = printable(poll.feed)
+        name, fields = printable(poll.feed), {"event": "poll", "feed": poll.url, "http_status": poll.status}
         if poll.error is not None:
-            log.log(logging.INFO if self._down else logging.WARNING, "%s: %s", name, printable(poll.error))
+            log.log(
+                logging.INFO if self._down else logging.WARNING, "%s: %s", name, printable(poll.error), extra=fields
+            )
         elif poll.new or poll.changed:
-            log.info("%s: %d new, %d changed, %d copies", name, poll.new, poll.changed, poll.copies)
+            counts = {"new": poll.new, "changed": poll.changed, "copies": poll.copies}
+            log.info("%s: %d new, %d changed, %d copies", name, *counts.values(), extra={**fields, **counts})
         else:
-            log.debug("%s: nothing new (%s)", name, poll.status)
+            log.debug("%s: nothing new (%s)", name, poll.status, extra=fields)
+        self.metrics.polled(Polled(_outcome(poll), poll.seconds, poll.new, poll.changed, poll.copies))
 
     def _tell(self, faults: list[str]) -> None:
         """Each fault once, until it is over."""
@@ -168,26 +237,50 @@ class Daemon:
                 log.error("%s", printable(fault))
         self._told = set(faults)
 
-    async def _reload(self) -> None:
-        stamp = _stamp(self.config.file)
-        if stamp == self._file or stamp is None:
-            return
-        self._file = stamp
+    async def _follow_file(self) -> None:
+        """Puts a changed feeds.yaml in force, within a second; SIGHUP does at once.
+
+        A change counts when two looks find the same: editors empty a file before they fill it, or take it away.
+        """
+        seen = self._file
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), LOOK)
+            stamp = _stamp(self.config.file)
+            if self._asked.is_set() or (stamp == seen and stamp != self._file):
+                self._asked.clear()
+                self._file = stamp
+                try:
+                    await self.reload()
+                except Exception:
+                    log.exception("the changed configuration could not be put in force")
+            seen = stamp
+
+    async def reload(self) -> bool:
+        """Reads feeds.yaml again and puts it in force; one with faults changes nothing. Gives whether it is in force."""
         try:
-            config = configuration.load(self.config.file)
+            config = await asyncio.to_thread(configuration.load, self.config.file)
         except ConfigError as error:
-            for fault in error.faults:
-                log.error("%s", printable(str(fault)))
-            log.error("%s has %d faults; the last good one stays in force", self.config.file, len(error.faults))
-            return
+            faults = tuple(printable(str(fault)) for fault in error.faults)
+            for fault in faults:
+                log.error("%s", fault)
+            log.error("%s has %d faults; the last good one stays in force", self.config.file, len(faults))
+            self._refused(faults)
+            return False
         if (config.database, config.server) != (self.config.database, self.config.server):
             log.warning("database and server change with the next start")
+            config = dataclasses.replace(config, database=self.config.database, server=self.config.server)
         await self.aggregator.reconfigure(config)
         self.config = config
-        log.info("%s has changed and is in force", self.config.file)
+        self._refused(())
+        log.info("%s is in force: %d feeds", config.file, len(config.feeds))
+        await self.tick()
+        return True
 
-    def _reload_on_next_tick(self) -> None:
-        self._file = None
+    def _refused(self, faults: tuple[str, ...]) -> None:
+        self.health.config_faults = faults
+        self.metrics.config_faults.set(len(faults))
+        self.metrics.reloads.labels("refused" if faults else "in_force").inc()
 
     async def _cancel(self) -> None:
         for task in self._tasks:
@@ -195,25 +288,39 @@ class Daemon:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _outcome(poll: Poll) -> str:
+    if poll.error is not None:
+        return "unreachable" if poll.unreachable else "failed"
+    if poll.not_modified:
+        return "not_modified"
+    return "news" if poll.new or poll.changed else "nothing_new"
+
+
 async def _end(server: Server, serving: asyncio.Task[None]) -> None:
     server.should_exit = True
     await serving
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """Changes when a file does."""
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Changes when a file does; None where there is none."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size
-
-
-def _notify(state: str) -> None:
-    """Tells systemd (sd_notify(3)); nothing to do where there is none."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.connect("\0" + address[1:] if address.startswith("@") else address)
-        sock.sendall(state.encode())
+    return status.st_mtime_ns, status.st_size, status.st_ino

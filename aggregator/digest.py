@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from aggregator import clean, dedupe, parse
 from aggregator.errors import ParseError
-from aggregator.filters import passes
+from aggregator.filters import Filter, Subject
 from aggregator.model import Article, Entry, Feed, Response, Subscription
 
 
@@ -57,29 +57,38 @@ def digest(job: Job) -> Digest | ParseError:
     site = site_of(feed, job.subscription)
     failed = set()
     items, flaws, filtered = [], list(feed.flaws), 0
+    sieve, since = Filter(job.subscription.include, job.subscription.exclude), job.subscription.since
     for number, entry in enumerate(feed.entries):
         mark = entry_hash(entry, job.subscription)
         if mark in job.known:
             continue
         try:
             article = digest_entry(entry, site)
+        except MemoryError:
+            raise  # of the worker, not of the entry: the engine tells it
         except Exception as error:  # noqa: BLE001 - a fault of ours in one entry must not cost its neighbours
             flaws.append(f"entry {number + 1} could not be cleaned: {type(error).__name__}: {error}"[:300])
             failed.add(entry.guid)
             continue
-        if passes(f"{article.title}\n{article.content_text}", job.subscription.include, job.subscription.exclude):
-            items.append(Item(entry, article, mark))
-        else:
+        published = article.published or article.updated
+        if (since and published and published < since) or not sieve.decide(subject_of(article)).passes:
             filtered += 1
+        else:
+            items.append(Item(entry, article, mark))
     bare = dataclasses.replace(feed, entries=())
     sources = {mark: seen for mark, seen in found.sources.items() if seen.guid not in failed}
-    return Digest(bare, tuple(items), found.guids, filtered, tuple(flaws), sources)
+    return Digest(bare, tuple(items), found.guids, filtered, (*flaws, *sieve.flaws), sources)
 
 
 def digest_entry(entry: Entry, site: clean.Site) -> Article:
     """One entry, cleaned and fingerprinted."""
     article = clean.clean(entry, site)
     return dataclasses.replace(article, fingerprint=dedupe.hashes(article.content_text, article.title))
+
+
+def subject_of(article: Article) -> Subject:
+    """What filters look at."""
+    return Subject(article.title, article.content_text, article.author or "", article.categories, article.url)
 
 
 def site_of(feed: Feed, subscription: Subscription) -> clean.Site:
@@ -93,9 +102,14 @@ def entry_hash(entry: Entry, subscription: Subscription) -> bytes:
     return hashlib.blake2b(repr(made_of).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def wishes(subscription: Subscription) -> tuple[object, ...]:
+    """All that the operator can say about what becomes of a feed's entries."""
+    return subscription.remove, subscription.include, subscription.exclude, subscription.since
+
+
 def _rules(subscription: Subscription) -> tuple[object, ...]:
     """All besides the entry that decides what becomes of it: what is known under other rules is not known."""
-    return (clean.VERSION, subscription.remove, subscription.include, subscription.exclude)
+    return (clean.VERSION, *wishes(subscription))
 
 
 def _with_hint(message: str, response: Response) -> str:

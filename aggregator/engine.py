@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
 from types import TracebackType
 from typing import Protocol, Self
@@ -18,7 +19,7 @@ from aggregator.digest import Digest, Job, digest
 from aggregator.errors import ParseError
 
 TIME_LIMIT = 20.0  # seconds of one document
-MEMORY_LIMIT = 2 * 2**30  # bytes of address space of one worker
+MEMORY_LIMIT = 2**30  # bytes of address space of one worker; the largest honest documents take a quarter of it
 
 try:
     import resource
@@ -55,11 +56,22 @@ class Here:
 
 
 class Workers:
-    """Digests in `count` processes, started when the first job comes: a pass of nothing but 304 starts none."""
+    """Digests in `count` processes, started when the first job comes: a pass of nothing but 304 starts none.
 
-    def __init__(self, count: int | None = None, time_limit: float = TIME_LIMIT) -> None:
+    `time_limit` is in seconds for one document, `memory_limit` in bytes for one process; `work` is what is done.
+    """
+
+    def __init__(
+        self,
+        count: int | None = None,
+        time_limit: float = TIME_LIMIT,
+        memory_limit: int = MEMORY_LIMIT,
+        work: Callable[[Job], Digest | ParseError] = digest,
+    ) -> None:
         self.count = count or max(1, min(4, multiprocessing.cpu_count()))
         self.time_limit = time_limit
+        self.memory_limit = memory_limit
+        self.work = work
         self._pool: pebble.ProcessPool | None = None
 
     async def __aenter__(self) -> Self:
@@ -77,18 +89,22 @@ class Workers:
         if self._pool is None:
             # Not "fork": pebble replaces workers from a thread, and a fork of a threaded process can deadlock.
             context = multiprocessing.get_context("spawn")
-            self._pool = pebble.ProcessPool(max_workers=self.count, initializer=_limit_memory, context=context)
-        future = self._pool.schedule(digest, args=(job,), timeout=self.time_limit)
+            self._pool = pebble.ProcessPool(
+                max_workers=self.count, initializer=_limit_memory, initargs=(self.memory_limit,), context=context
+            )
         try:
+            future = self._pool.schedule(self.work, args=(job,), timeout=self.time_limit)
             return await asyncio.wrap_future(future)
         except (TimeoutError, FutureTimeout):
             return ParseError(f"the document could not be read within {self.time_limit:g} s")
         except MemoryError:
-            return ParseError(f"reading the document took more than {MEMORY_LIMIT // 2**20} MiB")
+            return ParseError(f"reading the document took more than {self.memory_limit // 2**20} MiB")
         except pebble.ProcessExpired as error:
             return ParseError(f"reading the document ended the worker process (exit code {error.exitcode})")
+        except Exception as error:  # noqa: BLE001 - whatever a document brings up in a worker, it is that feed's failure
+            return ParseError(f"reading the document failed: {type(error).__name__}: {error}"[:300])
 
 
-def _limit_memory() -> None:
+def _limit_memory(limit: int) -> None:
     if resource is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

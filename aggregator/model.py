@@ -32,6 +32,7 @@ class Subscription:
     learn: bool = True
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    since: datetime | None = None
     headers: tuple[tuple[str, str], ...] = ()
     dedupe: bool = True
     enabled: bool = True
@@ -124,6 +125,7 @@ class Feed:
     ttl: timedelta | None = None
     entries: tuple[Entry, ...] = ()
     flaws: tuple[str, ...] = ()
+    format: str | None = None  # its name, as in "RSS 2.0"
     complete: bool = True  # False: the document broke off, and what is missing may come with the next poll
 
 

@@ -12,10 +12,10 @@ import gzip
 import hmac
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
@@ -40,7 +40,8 @@ ALIASES = {
     "rss": "feed.rss",
     "opml.xml": "feeds.opml",
 }
-_OTHERS = ("healthz", "readyz")  # paths that have routes of their own, for GET and HEAD
+_OTHERS = ("healthz", "readyz", "metrics")  # paths that have routes of their own, for GET and HEAD
+_STYLED = ("atom", "rss")
 # The articles were made safe when they were stored; a second lock costs nothing.
 _SAFE = {
     "X-Content-Type-Options": "nosniff",
@@ -49,40 +50,83 @@ _SAFE = {
 }
 
 
-def application(site: Site, auth: str | None, ready: Callable[[], bool]) -> Starlette:
-    """The ASGI application. `auth` is user:password or None; `ready` says whether the program can do its job."""
+Probe = Callable[[], tuple[int, bytes, str]]  # status, body and media type of an answer made at the moment
+
+
+class Pages(Protocol):
+    """The pages for people, made when asked for."""
+
+    async def __call__(self, request: Request) -> Response | None:
+        """The page at an address; None where there is none."""
+
+    async def missing(self, request: Request) -> Response:
+        """The page for an address that has nothing."""
+
+
+def application(
+    site: Site,
+    auth: str | None,
+    ready: Callable[[], bool],
+    pages: Pages | None = None,
+    probes: Mapping[str, Probe] | None = None,
+) -> Starlette:
+    """The ASGI application. `auth` is user:password or None; `ready` says whether the program can do its job.
+
+    `probes` are answers by path, "metrics" and so on, that stand before the pages and documents.
+    """
+    probes = probes or {}
 
     async def alive(request: Request) -> Response:
+        if "healthz" in probes:
+            return _probed(probes["healthz"])
         return PlainTextResponse("ok\n", headers=_SAFE)
 
     async def readiness(request: Request) -> Response:
         if auth is not None and not _authorized(request.headers.get("authorization"), auth):
             return _unauthorized()
+        if (probe := probes.get(request.url.path.strip("/"))) is not None:
+            return _probed(probe)
         return PlainTextResponse(*(("ready\n", 200) if ready() else ("not ready\n", 503)), headers=_SAFE)
 
     routes = [
         Route("/healthz", alive),
         Route("/readyz", readiness),
-        Route("/{path:path}", Documents(site, auth)),
+        *(Route(f"/{path}", readiness) for path in probes if path not in ("healthz", "readyz")),
+        Route("/{path:path}", Documents(site, auth, pages)),
     ]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return app
 
 
+def _probed(probe: Probe) -> Response:
+    status, body, kind = probe()
+    return Response(body, status, {**_SAFE, "Cache-Control": "no-store"}, kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The published documents, as an ASGI application of their own."""
+    """The published documents, as an ASGI application of their own; where there are `pages`, these come first."""
 
     site: Site
     auth: str | None
+    pages: Pages | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        response = self.answer(request.method, request.path_params["path"], request.headers)
+        response = await self._page(request)
+        if response is None:
+            response = self.answer(request.method, request.path_params["path"], request.headers)
+            if response.status_code == 404 and self.pages and "text/html" in request.headers.get("accept", ""):
+                response = await self.pages.missing(request)
         if request.method == "HEAD":
             response.body = b""  # Content-Length stays (RFC 9110 §9.3.2)
         await response(scope, receive, send)
+
+    async def _page(self, request: Request) -> Response | None:
+        if self.auth is not None and not _authorized(request.headers.get("authorization"), self.auth):
+            return None
+        return await self.pages(request) if self.pages else None
 
     def answer(self, method: str, path: str, headers: Headers) -> Response:
         """The response to a request."""
@@ -107,7 +151,7 @@ def _respond(request: Headers, document: Document, whose: str) -> Response:
     headers = {
         "ETag": etag,
         "Last-Modified": rfc822(document.changed).replace("+0000", "GMT"),
-        "Vary": "Accept-Encoding",
+        "Vary": "Accept-Encoding, Accept" if document.kind in _STYLED else "Accept-Encoding",
         # May be kept, but is asked about each time: a 304 costs nothing, and a change shows at once.
         "Cache-Control": f"{whose}, max-age=0, must-revalidate",
         **_SAFE,
@@ -127,6 +171,9 @@ def _respond(request: Headers, document: Document, whose: str) -> Response:
             status, body = 226, gzip.compress(news, 1, mtime=0) if coding == "gzip" else news
             headers |= {"IM": "feed", "Cache-Control": "no-store, im"}
     headers["Content-Type"] = document.type
+    if document.kind in _STYLED and "text/html" in (request.get("accept") or "").lower():
+        # Browsers show the feed's own types as raw text, or offer to save them; as XML the style sheet is used.
+        headers["Content-Type"] = "application/xml; charset=utf-8"
     if coding == "gzip":
         headers["Content-Encoding"] = "gzip"
     return Response(body, status, headers)

@@ -132,9 +132,13 @@ class Site:
 
     def _archive(self, store: Store, channel: Channel, size: int, now: datetime) -> int:
         """Moves what the feed has no room for into archive pages; gives the number of the newest in place."""
-        with store.transaction():
-            shown = {story.id for story in channel.stories}
-            self.unfinished = store.entries.seal(shown, size, _PAGES_AT_ONCE, now)
+        leaving = store.entries.scrolled_out({story.id for story in channel.stories}, size)
+        batches = [leaving[start : start + size] for start in range(0, len(leaving), size)]
+        if batches:
+            with store.transaction():
+                for batch in batches[:_PAGES_AT_ONCE]:
+                    store.entries.seal(batch, now)
+        self.unfinished = len(batches) > _PAGES_AT_ONCE
         key = hashlib.blake2b(channel.site.encode(), digest_size=16).digest()
         moved = store.changed_at("archive", key) is None  # pages name each other by address
         pages, read = store.entries.pages(), Read(store.connection)

@@ -55,13 +55,25 @@ def test_a_document_has_all_its_headers(served: Served, kind: str) -> None:
     assert reply.headers["content-length"] == str(len(reply.body))
     assert re.fullmatch(r'"[0-9a-f]+"', reply.headers["etag"])
     assert reply.headers["last-modified"] == DATE
-    assert reply.headers["vary"] == "Accept-Encoding"
+    assert reply.headers["vary"].split(", ")[0] == "Accept-Encoding"
     assert "max-age=0" in reply.headers["cache-control"]
     assert "content-encoding" not in reply.headers
     assert reply.headers["x-content-type-options"] == "nosniff"
     assert "default-src 'none'" in reply.headers["content-security-policy"]
     assert reply.headers["referrer-policy"] == "no-referrer"
     assert parsedate_to_datetime(reply.headers["date"])
+
+
+def test_a_browser_gets_a_type_that_it_shows(served: Served) -> None:
+    browser = ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
+    for kind in ("atom", "rss"):
+        reply = served.ask(f"/feed.{kind}", "GET", browser)
+        assert reply.headers["content-type"] == "application/xml; charset=utf-8"
+        assert reply.headers["vary"] == "Accept-Encoding, Accept"
+        assert b'<?xml-stylesheet type="text/css" href="feed.css"?>' in reply.body
+        for reader in ("*/*", "application/atom+xml, application/rss+xml;q=0.9", "application/xml, text/xml"):
+            assert served.ask(f"/feed.{kind}", "GET", ("Accept", reader)).headers["content-type"] == TYPES[kind]
+    assert served.ask("/feed.json", "GET", browser).headers["content-type"] == TYPES["json"]
 
 
 def test_each_encoding_has_a_strong_etag_of_its_own(served: Served) -> None:

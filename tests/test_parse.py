@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from aggregator.errors import ParseError
 from aggregator.model import Entry, Feed, Response
 from aggregator.parse import Seen, changes, parse
+from aggregator.parse.scan import scan
 from tests.conftest import DATA
 
 CASES = sorted((DATA / "parse").glob("*.case"))
@@ -168,7 +169,8 @@ HEADS = st.fixed_dictionaries(
     }
 )
 ENTRY = st.sampled_from(
-    ["<title>a</title>", "<title>b &amp; c</title><link href='rel'/>", "<title type='html'>&lt;b&gt;x</title><link href='/y'/>",
+    ["", "<b/>", "<title>a</title>", "<title>b &amp; c</title><link href='rel'/>",
+     "<title type='html'>&lt;b&gt;x</title><link href='/y'/>",
      "<dc:creator xmlns:dc='http://purl.org/dc/elements/1.1/'>Z</dc:creator><title>z</title>", "<updated>gestern</updated>",
      "<author><name>Own</name></author><content type='xhtml'><div xmlns='http://www.w3.org/1999/xhtml'><p>t</p></div></content>",
      "<content xml:base='c/' type='html'>&lt;a href='q'&gt;</content>", "<o:x xmlns:o='urn:o'>1</o:x><title>o</title>",
@@ -181,6 +183,19 @@ VERSIONS = st.lists(
     min_size=2,
     max_size=6,
 )
+
+
+def test_slices_are_exactly_the_entries() -> None:
+    entries = [
+        b"<entry/>",
+        b"<entry a='>' b=\"/>\"/>",
+        b"<entry></entry>",
+        b"<entry><b/></entry >",
+        b"<entry>/></entry>",
+    ]
+    data = b"<feed><entry/>" + b"\n".join(entries) + b"</feed>"
+    found = [data[piece.start : piece.end] for piece in scan(data).slices]
+    assert found == [b"<entry/>", *entries]
 
 
 def document(head: dict[str, str], entries: list[tuple[int, str]], charset: str) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from aggregator import config as configuration
 from aggregator.config import Config
@@ -91,19 +91,19 @@ def load(path: Path) -> Config:
     return configuration.load(path)
 
 
+def feed_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Addresses and titles of the configured feeds, for the shell's completion."""
+    try:
+        config = configuration.load(Path(context.params.get("config_path") or "feeds.yaml"))
+    except AggregatorError:
+        return []
+    names = [name for feed in config.feeds for name in (feed.url, feed.title) if name]
+    return [CompletionItem(name) for name in names if name.casefold().startswith(incomplete.casefold())]
+
+
 def program() -> str:
     """How this program was called, for a line that a person copies: a virtual environment may not be on the PATH."""
     called = sys.argv[0]
     if Path(called).name == "__main__.py":
         return f"{sys.executable} -m aggregator"
     return Path(called).name if shutil.which(Path(called).name) else called
-
-
-def start_log(verbose: bool) -> None:
-    """One line per event on stderr."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    logger = logging.getLogger("aggregator")
-    logger.handlers = [handler]
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
-    logger.propagate = False

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import click
 
+from aggregator import log
 from aggregator.app import Aggregator, Poll
-from aggregator.cli.group import FAILED, USAGE, load, main, program, start_log, stop, with_config, with_json
-from aggregator.cli.tables import print_polls
+from aggregator.cli.group import FAILED, USAGE, feed_names, load, main, program, stop, with_config, with_json
+from aggregator.cli.progress import progress
+from aggregator.cli.tables import print_polls, result
 from aggregator.config import Config
 from aggregator.daemon import Daemon
 from aggregator.demo import Demo
@@ -20,7 +22,15 @@ from aggregator.store import Read, open_reader
 @main.command()
 @with_config
 @click.option("-v", "--verbose", is_flag=True, help="Log every poll, also those that bring nothing.")
-def run(config_path: Path, verbose: bool) -> None:
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    envvar="AGGREGATOR_LOG_FORMAT",
+    help="One line per event for people, or as JSON for programs.",
+)
+def run(config_path: Path, verbose: bool, log_format: log.Format) -> None:
     """The daemon: poll on schedule, publish, serve.
 
     Ends cleanly on SIGTERM and Ctrl-C. A changed feeds.yaml is put in force while it runs.
@@ -30,7 +40,7 @@ def run(config_path: Path, verbose: bool) -> None:
       aggregator run -c /etc/aggregator/feeds.yaml
     """
     config = load(config_path)
-    start_log(verbose)
+    log.start(log_format, verbose)
     asyncio.run(Daemon(config).run())
 
 
@@ -38,8 +48,9 @@ def run(config_path: Path, verbose: bool) -> None:
 @with_config
 @with_json
 @click.option("--force", is_flag=True, help="Poll all feeds, also those that are not due.")
-@click.argument("feeds", nargs=-1, metavar="[FEED]...")
-def poll(config_path: Path, feeds: tuple[str, ...], force: bool, as_json: bool) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="No progress; the table and the faults only.")
+@click.argument("feeds", nargs=-1, metavar="[FEED]...", shell_complete=feed_names)
+def poll(config_path: Path, feeds: tuple[str, ...], force: bool, quiet: bool, as_json: bool) -> None:
     """One pass over the feeds that are due; then publish.
 
     FEED is a feed's address or title; without one, all feeds are meant. Exit code 0 even if some feeds failed, 1 when
@@ -52,8 +63,8 @@ def poll(config_path: Path, feeds: tuple[str, ...], force: bool, as_json: bool) 
     """
     config = load(config_path)
     if not config.feeds:
-        stop(f"{config.file} has no feeds yet: add one under `feeds:`", USAGE)
-    polls, faults = asyncio.run(_poll(config, force, _chosen(config, feeds)))
+        stop(f"{config.file} has no feeds yet: `aggregator add URL` adds one", USAGE)
+    polls, faults = asyncio.run(_poll(config, force, _chosen(config, feeds), as_json or quiet))
     if polls or as_json:
         print_polls(polls, as_json)
     else:
@@ -76,6 +87,10 @@ def publish(config_path: Path) -> None:
     """Write the merged feed again from what is stored.
 
     Documents that are up to date are left alone.
+
+    \b
+    Example:
+      aggregator publish
     """
     config = load(config_path)
 
@@ -103,6 +118,11 @@ def demo(once: bool, directory: Path) -> None:
 
     Eight publishers, about 60 articles, among them press releases and their republications. A second run shows that
     nothing is fetched or stored twice. Delete the directory to start afresh.
+
+    \b
+    Examples:
+      aggregator demo
+      aggregator demo --once --directory /tmp/demo
     """
     with Demo(directory) as sample:
         config = load(sample.config)
@@ -130,7 +150,7 @@ async def _demo(config: Config) -> None:
             _say(config, serving=True)
 
     daemon = Daemon(config, passed)
-    start_log(False)
+    log.start("text")
     await daemon.run(force=True)
 
 
@@ -151,9 +171,13 @@ def _say(config: Config, serving: bool) -> None:
         click.echo("\nGoing on until Ctrl-C.")
 
 
-async def _poll(config: Config, force: bool, only: Collection[str] | None) -> tuple[list[Poll], list[str]]:
+async def _poll(
+    config: Config, force: bool, only: Collection[str] | None, quiet: bool = True
+) -> tuple[list[Poll], list[str]]:
     async with Aggregator(config) as aggregator:
-        polls = await aggregator.poll(await aggregator.due(force, only))
+        dues = await aggregator.due(force, only)
+        with progress(len(dues), quiet) as heard:
+            polls = await aggregator.poll(dues, lambda poll: heard(poll.feed, result(poll)))
         await aggregator.publish()
         return polls, [*aggregator.faults, *aggregator.site.faults]
 

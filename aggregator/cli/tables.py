@@ -57,8 +57,18 @@ def print_polls(polls: Sequence[Poll], as_json: bool = False) -> None:
     )
     failed = sum(poll.error is not None for poll in polls)
     new, changed, copies = (sum(getattr(poll, name) for poll in polls) for name in ("new", "changed", "copies"))
+    same = sum(poll.not_modified for poll in polls)
     text = f"{len(polls)} feeds polled: {new} new articles, {changed} changed, {copies} recognised as copies"
-    click.echo(text + (f", {failed} failed" if failed else ""))
+    click.echo(
+        text + (f", {same} feeds without change (304)" if same else "") + (f", {failed} failed" if failed else "")
+    )
+
+
+def result(poll: Poll) -> str:
+    """What came of a poll, in words."""
+    if poll.error is None and (poll.new or poll.changed):
+        return f"{poll.new} new, {poll.changed} changed"
+    return f"failed: {poll.error}" if poll.error is not None else _remark(poll)
 
 
 def _remark(poll: Poll) -> str:

@@ -15,7 +15,19 @@ from aggregator.cli.group import FAILED, USAGE, load, main, stop, with_config, w
 from aggregator.cli.tables import print_json, print_table
 from aggregator.config import Config
 from aggregator.engine import Here
-from aggregator.store import Check, Expired, Read, Retention, checks, copy, is_ours, metadata, open_reader, to_match
+from aggregator.store import (
+    Check,
+    Expired,
+    Read,
+    Retention,
+    checks,
+    copy,
+    is_ours,
+    metadata,
+    open_reader,
+    to_match,
+    unspaced,
+)
 from aggregator.terminal import printable
 
 
@@ -30,7 +42,8 @@ def search(config_path: Path, as_json: bool, number: int, copies: bool, query: t
 
     All words must be there. "Several words" in quotes stand together, OR and NOT stand between words, flood* finds
     beginnings, title:flood looks in titles only. Accents and capitals make no difference. Of a word that thousands of
-    articles have, the newest thousand are ranked.
+    articles have, the newest thousand are ranked. Chinese, Japanese and Thai words are looked for letter by letter in
+    the newest 10,000 articles.
 
     \b
     Examples:
@@ -39,11 +52,12 @@ def search(config_path: Path, as_json: bool, number: int, copies: bool, query: t
       aggregator search title:nato NOT exercise
     """
     config = load(config_path)
-    match = to_match(" ".join(query))
+    match, words = to_match(" ".join(query)), unspaced(" ".join(query))
     if not match:
         stop("there is no word in that to look for", USAGE)
     with open_reader(config.database) as connection:
-        rows = Read(connection).search(match, number, copies)
+        read = Read(connection)
+        rows = read.search_letters(words, number, copies) if words else read.search(match, number, copies)
     if as_json:
         print_json(rows)
         return
@@ -107,6 +121,10 @@ def backup(config_path: Path, file: Path) -> None:
 
     The copy is checked, and stands wholly on the disk before it takes FILE's name. A FILE that is an older backup is
     replaced; any other file is left alone.
+
+    \b
+    Example:
+      aggregator backup /var/backups/aggregator.db
     """
     config = load(config_path)
     with open_reader(config.database) as connection:
@@ -170,6 +188,11 @@ def healthcheck(config_path: Path, as_json: bool, deep: bool) -> None:
     """Say whether all is well: the file, the polls, the disk, the published feed; exit code 1 if it is not.
 
     Only looks, so it can run beside the daemon, as often as you like (--deep: once a day).
+
+    \b
+    Examples:
+      aggregator healthcheck
+      aggregator healthcheck --deep --json
     """
     config = load(config_path)
     with open_reader(config.database) as connection:

@@ -1,7 +1,7 @@
 """feeds.yaml -> Config: every key has a type, a default and one line of documentation, in one place (`schema.py`)."""
 
 from aggregator.config.own import is_own
-from aggregator.config.reader import load, loads
+from aggregator.config.reader import comparable, database_of, load, loads
 from aggregator.config.schema import Config, Dedupe, Fetch, Listen, Output, OutputFeed, Retention, Server
 
 __all__ = [
@@ -13,6 +13,8 @@ __all__ = [
     "OutputFeed",
     "Retention",
     "Server",
+    "comparable",
+    "database_of",
     "is_own",
     "load",
     "loads",

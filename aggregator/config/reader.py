@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import difflib
 import os
@@ -22,7 +23,7 @@ from aggregator.errors import ConfigError, Fault
 from aggregator.model import Subscription
 
 # Least and greatest value of a number, by dotted key; the rest must only not be negative.
-_RANGES: dict[str, tuple[float, float]] = {
+RANGES: dict[str, tuple[float, float]] = {
     "output.items": (1, 10_000),
     "fetch.concurrency": (1, 10_000),
     "fetch.per_host": (1, 100),
@@ -40,6 +41,14 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 def loads(text: str, path: Path = Path("feeds.yaml"), environ: Mapping[str, str] | None = None) -> Config:
     """As `load`, from a text that stands for the file `path`."""
     return _Reader(str(path)).config(yamlfile.parse(text, str(path)), path, environ or {})
+
+
+def database_of(path: Path, environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the database of a configuration is that has faults, as far as its text says."""
+    with contextlib.suppress(OSError):
+        if match := re.search(r"^database:[ \t]*([^\s#]+)", path.read_text("utf-8", "replace"), re.MULTILINE):
+            return path.absolute().parent / environ.get("AGGREGATOR_DATABASE", match[1].strip("\"'"))
+    return path.absolute().parent / environ.get("AGGREGATOR_DATABASE", "aggregator.db")
 
 
 def _selector_fault(text: str) -> str | None:
@@ -167,7 +176,7 @@ class _Reader:
             if url is None:
                 continue
             address, values["headers"] = _credentials(url, values.get("headers", ()))
-            same = _comparable(address)
+            same = comparable(address)
             if same in found:
                 self.fault(line, prefix + ".url", f"is the same feed as in line {found[same]}")
             found.setdefault(same, line)
@@ -257,7 +266,7 @@ class _Reader:
             return None
         generic = re.sub(r"\[\d+\]", "", key).replace("defaults.", "feeds.")
         if isinstance(value, int | float) and not isinstance(value, bool):
-            low, high = _RANGES.get(generic, (0, 10**9))
+            low, high = RANGES.get(generic, (0, 10**9))
             if not low <= value <= high:
                 self.fault(node.line, key, f"must be between {low:g} and {high:g}, not {node.value}")
                 return None
@@ -290,7 +299,7 @@ def _near(key: str, known: list[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else f"; known here are {', '.join(known)}"
 
 
-def _comparable(url: str) -> str:
+def comparable(url: str) -> str:
     """The URL with what makes no difference made the same (RFC 3986 §6.2.2, §6.2.3)."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port and parts.port != {"http": 80, "https": 443}[parts.scheme.lower()] else ""

@@ -11,7 +11,7 @@ import sys
 import types
 import typing
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ _WORDS: dict[object, str] = {
     float: "number",
     bool: "true or false",
     timedelta: "duration",
+    datetime: "date or time",
     Path: "path",
     Size: "size",
     Pattern: "regular expression",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from aggregator import filters
 from aggregator.config.schema import HttpUrl, Listen, Name, Pattern, Size
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -54,10 +55,8 @@ def _float(text: str) -> float:
 
 
 def pattern(text: str) -> Pattern:
-    try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"is no regular expression: {error}") from None
+    if (problem := filters.fault(text)) is not None:
+        raise ValueError(problem)
     return Pattern(text)
 
 
@@ -88,6 +87,14 @@ def _listen(text: str) -> Listen | Literal[False]:
     return Listen(match[1] or match[2] or "0.0.0.0", int(match[3]))  # noqa: S104 - ":8080" asks for all addresses
 
 
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError("must be a date such as 2026-11-23, or a time such as 2026-11-23 12:00:00Z") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
 def _keep(text: str) -> timedelta | Literal["forever"]:
     return "forever" if text == "forever" else _duration(text)
 
@@ -98,6 +105,7 @@ SCALARS: dict[object, Callable[[str], Any]] = {
     float: _float,
     bool: _bool,
     timedelta: _duration,
+    datetime: _moment,
     Path: Path,
     Size: _size,
     Pattern: pattern,

@@ -26,8 +26,8 @@ def read(item: Any, atom: bool, base: str, feed_author: str | None) -> tuple[Ent
         guid="",
         url=_url(item, links, base),
         title=_title(item, atom),
-        summary=_summary(item),
-        content=_content(item),
+        summary=_summary(item, base),
+        content=_content(item, base),
         author=author(item) or author(dict.get(item, "source") or {}) or feed_author,  # in this order: RFC 4287 §4.2.1
         published=_date(item, ("published", "created"), flaws),
         updated=_date(item, ("updated",), flaws),
@@ -79,10 +79,11 @@ def _url(item: Any, links: list[Any], base: str) -> str | None:
         if (url := join(base, link["href"])) and (":" not in link["href"][:30] or url.lower().startswith("http")):
             return url
     guid, link = get(item, "id"), get(item, "link")
-    if link is not None and link == guid and not guid.lower().startswith(("http://", "https://", "/")):
-        link = None  # a guid that calls itself a permalink and is no address
-    if link is not None:
+    if link is not None and link != guid:
         return join(base, link)
+    # A guid is an address unless it says that it is none (RSS 2.0); many that say nothing are none either.
+    if guid and dict.get(item, "permalink") and guid.lower().startswith(("http://", "https://", "/")):
+        return join(base, guid)
     sources = (part for part in dict.get(item, "content", []) if get(part, "src"))  # RFC 4287 §4.1.3.2
     return next((join(base, part["src"]) for part in sources), None)
 
@@ -106,24 +107,27 @@ def _title(item: Any, atom: bool) -> Text:
     return Text(value if atom else html.unescape(value), False)
 
 
-def _text(detail: Any) -> Text:
+def _text(detail: Any, document: str) -> Text:
     if not isinstance(detail, dict) or not isinstance(detail.get("value"), str):
         return Text()
-    return Text(detail["value"], "html" in str(detail.get("type")), detail.get("base") or None)
+    base = detail.get("base") or None  # the document's own address is no base that somebody chose
+    return Text(detail["value"], "html" in str(detail.get("type")), base if base != document else None)
 
 
-def _summary(item: Any) -> Text:
-    found = _text(dict.get(item, "summary_detail"))
+def _summary(item: Any, base: str) -> Text:
+    found = _text(dict.get(item, "summary_detail"), base)
     if found.value:
         return found
     plain = get(item, "itunes_summary") or get(item, "media_description") or get(item, "subtitle") or ""
     return Text(plain, re.search(r"</\w+>|<br", plain) is not None)
 
 
-def _content(item: Any) -> Text:
+def _content(item: Any, base: str) -> Text:
     parts = [part for part in dict.get(item, "content", []) if isinstance(part, dict)]
     # Base64 of a picture (RFC 4287 §4.1.3.3) is no text.
-    texts = [_text(part) for part in parts if re.match(r"text/|application/xhtml", str(part.get("type", "text/html")))]
+    texts = [
+        _text(part, base) for part in parts if re.match(r"text/|application/xhtml", str(part.get("type", "text/html")))
+    ]
     return max(texts, key=lambda text: (text.html, len(text.value)), default=Text())
 
 

@@ -32,6 +32,7 @@ def parse(url: str, text: str) -> Changes:
     items = data.get("items")
     if not isinstance(items, list):
         flaws.append("has no list of items")
+    version = re.search(r"/version/([\d.]{1,9})", str(data.get("version")))
     authors = _authors(data)
     entries = []
     for number, item in enumerate(_list(items), 1):
@@ -49,6 +50,7 @@ def parse(url: str, text: str) -> Changes:
         language=_text(data.get("language")),
         entries=identity.unique(entries),
         flaws=tuple(flaws[:20]),
+        format=f"JSON Feed {version[1]}" if version else "JSON Feed",
         complete=complete,
     )
     # Read whole every time: JSON costs a hundredth of what feedparser takes.

@@ -95,7 +95,8 @@ def prolog(text: str) -> Prolog:
                 entities.setdefault(match[1], html.unescape(html.unescape(value)))
     junk = re.sub(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE.*", "", lead, flags=re.S | re.I).strip("\ufeff \t\r\n")
     declared_late = lead.lstrip("\ufeff") != lead.lstrip("\ufeff \t\r\n") and "<?xml" in lead[:1000]
-    return Prolog(text[start:], entities, bool(junk) or declared_late)
+    # Line breaks stay, so that an error names the line where it stands.
+    return Prolog("\n" * lead.count("\n") + text[start:], entities, bool(junk) or declared_late)
 
 
 def _inside(lead: str) -> bool:

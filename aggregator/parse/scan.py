@@ -5,12 +5,17 @@ This is some fifty times cheaper than reading the entries, which makes it worth 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
 ENTRIES = ("item", "entry")
 _INHERITED = ("author",)  # of the feed, and of its entries where they have none (RFC 4287 §4.2.1)
 _WITHIN = ("http://www.w3.org/1999/xhtml", "http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML")
+
+MOST_ELEMENTS = 10_000  # in one entry, and outside of all: feedparser's time grows with their square
+
+_START_TAG = re.compile(rb"<(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>")
 
 Context = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
@@ -26,19 +31,21 @@ class Slice:
     start: int
     end: int
     context: Context
-    weight: int  # elements, and more for those with very many attributes: feedparser's time grows with their square
+    weight: int  # elements, and more for those with very many attributes
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The entries of a document in order, and the parts of the feed that they inherit besides (start, end).
 
-    `apart`: no entry means something else when another is taken away. `weight` is that of all outside the entries.
+    `apart`: no entry means something else when another is taken away. `surplus` are the places (start, end) of elements
+    beyond MOST_ELEMENTS, `weight` is that of all outside the entries.
     """
 
     slices: tuple[Slice, ...]
     inherited: tuple[tuple[int, int], ...]
     apart: bool
+    surplus: tuple[tuple[int, int], ...]
     weight: int
 
 
@@ -57,6 +64,8 @@ class _Scan:
     outside: int = 0
     apart: bool = True
     inherited: list[tuple[int, int]] = field(default_factory=list)
+    surplus: list[tuple[int, int]] = field(default_factory=list)
+    cut: tuple[int, int, int] | None = None  # of the element that is too much: depth, start, entries before it
     parser: expat.XMLParserType = field(init=False)
 
     def run(self) -> Layout:
@@ -69,9 +78,9 @@ class _Scan:
             parser.Parse(self.data, True)
         except expat.ExpatError as error:
             raise Malformed(str(error)) from None
-        except (ValueError, MemoryError) as error:
+        except ValueError as error:
             raise Malformed(f"{type(error).__name__}: {error}") from None
-        return Layout(tuple(self.slices), tuple(self.inherited), self.apart, self.outside)
+        return Layout(tuple(self.slices), tuple(self.inherited), self.apart, tuple(self.surplus), self.outside)
 
     def declare(self, prefix: str | None, uri: str | None) -> None:
         prefix, uri = prefix or "", uri or ""
@@ -88,6 +97,8 @@ class _Scan:
         weight = 1 + len(attributes) ** 2 // 1000
         if self.inside:
             self.weight += weight
+            if self.cut is None and self.weight > MOST_ELEMENTS:
+                self.cut = self.depth, self.parser.CurrentByteIndex, len(self.slices)
             return
         local = name.rpartition(" ")[2].lower()
         if local in ENTRIES and self.depth > 1:
@@ -95,6 +106,8 @@ class _Scan:
             self.declared.clear()
             return
         self.outside += weight
+        if self.cut is None and self.outside > MOST_ELEMENTS:
+            self.cut = self.depth, self.parser.CurrentByteIndex, len(self.slices)
         if local in _INHERITED:
             self.begin = self.parser.CurrentByteIndex
         self.stack.append((name, (*sorted(attributes.items()), *self.declared)))
@@ -102,19 +115,27 @@ class _Scan:
 
     def end(self, name: str) -> None:
         self.depth -= 1
+        if self.cut is not None and self.depth < self.cut[0]:
+            _, start, entries = self.cut
+            if len(self.slices) == entries and self.inside != self.depth + 1:
+                self.surplus.append((start, self.past(start)))
+            self.cut = None
         if not self.inside:
             name, _ = self.stack.pop()
             if name.rpartition(" ")[2].lower() in _INHERITED:
                 self.inherited.append((self.begin, self.parser.CurrentByteIndex))
             return
         if self.depth < self.inside:
-            at = self.parser.CurrentByteIndex
-            if at == self.begin:  # <item/>, whose end expat does not tell
-                self.apart = False
-            end = self.data.find(b">", at) + 1
-            self.slices.append(Slice(self.begin, end, tuple(self.stack), self.weight))
+            self.slices.append(Slice(self.begin, self.past(self.begin), tuple(self.stack), self.weight))
             self.inside = 0
             self.declared.clear()
+
+    def past(self, start: int) -> int:
+        """Where the element ends that began at `start`. Expat stands before an end tag, but behind an empty element."""
+        at = self.parser.CurrentByteIndex
+        if self.data[at - 2 : at] == b"/>" and (tag := _START_TAG.match(self.data, start)) and tag.end() == at:
+            return at
+        return self.data.find(b">", at) + 1
 
 
 def scan(data: bytes) -> Layout:

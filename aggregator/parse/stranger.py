@@ -22,6 +22,10 @@ _FEED_TYPES = {
     "text/xml": 1,
 }
 _FEED_NAME = re.compile(r"(?:^|[/._=-])(?:rss2?|atom|feeds?|index\.xml|rdf)(?:$|[/._?&-])", re.I)
+_ROBOTS = re.compile(
+    r"captcha|just a moment|checking your browser|attention required|are you (?:a )?(?:robot|human)", re.I
+)
+_PASSWORD = re.compile(r"<input[^>]{1,300}type\s*=\s*[\"']?password", re.I)
 _MOST = 20
 _ROOTS = {
     "urlset": "is a sitemap, not a feed",
@@ -45,12 +49,12 @@ def what_is_it(text: str, page_only: bool = False) -> str | None:
     """What a document that is no feed is, as the end of a sentence; None where it may be a feed."""
     start = text[:20_000].lstrip("\ufeff \t\r\n\x00")
     if _PAGE.match(start):
-        if re.search(r"<input[^>]{1,300}type\s*=\s*[\"']?password", text[:500_000], re.I):
-            return "is a web page that asks for a password, not a feed"
-        if re.search(
-            r"(?:captcha|just a moment|checking your browser|are you a robot|cf-challenge)", text[:50_000], re.I
-        ):
+        title = re.search(r"<title[^>]{0,200}>(.{0,300}?)</title", text[:200_000], re.S | re.I)
+        if title and _ROBOTS.search(title[1]):
             return "is a web page that checks for robots, not a feed"
+        # A page with feeds of its own may well have a log-in box beside them.
+        if _PASSWORD.search(text[:500_000]) and not re.search(r"application/(?:rss|atom|feed)\+", text[:500_000]):
+            return "is a web page that asks for a password, not a feed"
         return "is a web page, not a feed"
     if page_only:
         return None

@@ -17,7 +17,7 @@ import dataclasses
 import hashlib
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -26,12 +26,13 @@ from aggregator.model import Entry, Feed
 from aggregator.parse import entry, identity, reader, repair
 from aggregator.parse.known import Changes, Seen
 from aggregator.parse.salvage import salvage
-from aggregator.parse.scan import Layout, Malformed, scan
+from aggregator.parse.scan import MOST_ELEMENTS, Layout, Malformed, scan
 from aggregator.parse.stranger import what_is_it
 
 VERSION = 1  # of the reading: rises when the same bytes are read differently, so that known entries are read again
-_MOST_ELEMENTS = 10_000  # in one entry, and outside of all: feedparser's time grows with their square
-_MOST_AT_ONCE = 5_000  # new entries; more are left for the next polls, since a worker's time is limited
+# New entries at once; more are left for the next polls, since a worker's time is limited and all else waits for it.
+_MOST_AT_ONCE = 5_000
+_MOST_BYTES_AT_ONCE = 4 * 2**20
 _MOST_FLAWS = 20
 
 
@@ -48,18 +49,21 @@ class _Document:
 
 def parse(url: str, text: str, known: Mapping[bytes, Seen], salt: bytes) -> Changes:
     """The feed in `text`, and those of its entries that are not in `known`. Raises ParseError where it is none."""
-    document = _document(text)
+    document = _trimmed(_document(text))
     hashes = _hashes(document, url, salt)
     new = [number for number, mark in enumerate(hashes) if mark not in known]
-    if len(new) > _MOST_AT_ONCE:
-        flaw = f"has {len(new)} new entries; {_MOST_AT_ONCE} were read, the others are left for the next polls"
+    portion = _portion(document, new)
+    if len(portion) < len(new):
+        flaw = f"has {len(new)} new entries; {len(portion)} were read, the others are left for the next polls"
         document = dataclasses.replace(document, flaws=(*document.flaws, flaw), complete=False)
-        new = new[:_MOST_AT_ONCE]
+        new = portion
     if len(new) < len(hashes):
         slim = _without(document, sorted({*range(len(hashes))} - {*new}))
         changes = _changes(slim, url, hashes, known, new)
         if changes is not None:
             return changes
+        if not document.complete:
+            document, hashes = slim, []  # too much to be read whole, so it is never read further than this
     changes = _changes(document, url, hashes, {}, range(len(hashes)))
     assert changes is not None
     return changes
@@ -71,17 +75,14 @@ def _document(text: str) -> _Document:
         raise ParseError(stranger)
     found = repair.prolog(text)
     flaws = ("had something before its beginning",) if found.junk else ()
-    data = found.text.encode("utf-8", "replace")
     try:
-        document = _Document(data, scan(data), flaws)
-        return _with_swallowed(document, found.text) if data.count(b"<![CDATA[") > data.count(b"]]>") else document
+        return _sound(found.text, flaws)
     except Malformed as error:
         first = str(error)
     text = repair.characters(found.text, found.entities)
-    data = text.encode("utf-8", "replace")
     try:
-        layout = scan(data)
-        return _Document(data, layout, flaws if found.entities else (*flaws, f"is not well-formed XML ({first})"))
+        # With a DOCTYPE of its own it may well have been well-formed.
+        return _sound(text, flaws if found.entities else (*flaws, f"is not well-formed XML ({first})"))
     except Malformed:
         pass
     if not re.search(r"<(?:[\w.-]+:)?(?:rss|feed|rdf|channel|item|entry)\b", text, re.I):
@@ -94,8 +95,13 @@ def _document(text: str) -> _Document:
     return _Document(saved.data, saved.layout, flaws, False, saved.complete)
 
 
-def _with_swallowed(document: _Document, text: str) -> _Document:
-    """A CDATA section without end takes all in up to the end of the next one, entries too, and is well-formed still."""
+def _sound(text: str, flaws: tuple[str, ...]) -> _Document:
+    """A document that is well-formed as it stands. Raises Malformed."""
+    data = text.encode("utf-8", "replace")
+    document = _Document(data, scan(data), flaws)
+    if data.count(b"<![CDATA[") <= data.count(b"]]>"):
+        return document
+    # A CDATA section without end takes all in up to the end of the next one, entries too, and is well-formed still.
     try:
         saved = salvage(text)
     except Malformed:
@@ -105,6 +111,19 @@ def _with_swallowed(document: _Document, text: str) -> _Document:
     return _Document(saved.data, saved.layout, (*document.flaws, *saved.flaws), False, saved.complete)
 
 
+def _trimmed(document: _Document) -> _Document:
+    """The document without the elements that are too many for feedparser, whose time grows with their square."""
+    if not document.layout.surplus:
+        return document
+    data = _cut(document.data, document.layout.surplus)
+    try:
+        layout = scan(data)
+    except Malformed as error:
+        raise ParseError(f"has more elements than can be read ({error})") from None
+    flaw = f"has more than {MOST_ELEMENTS} elements in one place; {len(document.layout.surplus)} were skipped"
+    return dataclasses.replace(document, data=data, layout=layout, flaws=(*document.flaws, flaw))
+
+
 def _hashes(document: _Document, url: str, salt: bytes) -> list[bytes]:
     """One for each entry; none where they must not be told apart by their bytes."""
     layout = document.layout
@@ -112,7 +131,7 @@ def _hashes(document: _Document, url: str, salt: bytes) -> list[bytes]:
         return []
     found, last, around = [], None, b""
     for piece in layout.slices:
-        if piece.context is not last:
+        if piece.context != last:
             last = piece.context
             inherited = repr((VERSION, url, salt, piece.context)).encode("utf-8", "surrogatepass")
             around = hashlib.blake2b(inherited + b"".join(document.data[a:b] for a, b in layout.inherited)).digest()
@@ -121,19 +140,36 @@ def _hashes(document: _Document, url: str, salt: bytes) -> list[bytes]:
     return found if len(set(found)) == len(found) else []
 
 
+def _portion(document: _Document, new: list[int]) -> list[int]:
+    """As many of the new entries as are read at once, from the first on."""
+    size = 0
+    for count, number in enumerate(new[:_MOST_AT_ONCE]):
+        piece = document.layout.slices[number]
+        size += piece.end - piece.start
+        if size > _MOST_BYTES_AT_ONCE and count:
+            return new[:count]
+    return new[:_MOST_AT_ONCE]
+
+
 def _without(document: _Document, numbers: list[int]) -> _Document:
     """The document without some of its entries."""
+    gone, rest, shift = set(numbers), [], 0
+    for number, piece in enumerate(document.layout.slices):
+        if number in gone:
+            shift += piece.end - piece.start
+        else:
+            rest.append(dataclasses.replace(piece, start=piece.start - shift, end=piece.end - shift))
+    slices = document.layout.slices
+    data = _cut(document.data, [(slices[number].start, slices[number].end) for number in numbers])
+    return dataclasses.replace(document, data=data, layout=dataclasses.replace(document.layout, slices=tuple(rest)))
+
+
+def _cut(data: bytes, places: Iterable[tuple[int, int]]) -> bytes:
     pieces, at = [], 0
-    gone = set(numbers)
-    for number in numbers:
-        piece = document.layout.slices[number]
-        pieces.append(document.data[at : piece.start])
-        at = piece.end
-    pieces.append(document.data[at:])
-    rest = tuple(piece for number, piece in enumerate(document.layout.slices) if number not in gone)
-    return dataclasses.replace(
-        document, data=b"".join(pieces), layout=dataclasses.replace(document.layout, slices=rest)
-    )
+    for start, end in places:
+        pieces.append(data[at:start])
+        at = end
+    return b"".join([*pieces, data[at:]])
 
 
 def _changes(
@@ -169,35 +205,38 @@ def _changes(
     flaws = [*document.flaws, *broken]
     for pair_flaws in [s.flaws for s in every.values() if s] if every else [pair[1] for pair in found if pair]:
         flaws += pair_flaws
-    head = data.feed
-    feed = Feed(
-        url=url,
-        title=_plain(entry.get(head, "title"), not atom),
-        home_page_url=entry.join(url, _home(head)),
-        guid=entry.get(head, "id"),
-        language=entry.get(head, "language"),
-        ttl=_ttl(entry.get(head, "ttl")),
-        entries=entries_apart,
-        flaws=tuple(flaws[:_MOST_FLAWS]),
-        complete=document.complete,
-    )
+    feed = _feed(data, url, entries_apart)
+    feed = dataclasses.replace(feed, flaws=tuple(flaws[:_MOST_FLAWS]), complete=document.complete)
     sources = {mark: s for mark, s in every.items() if s is not None}
     return Changes(feed, frozenset(guids) | {e.guid for e in entries_apart}, sources)
 
 
+def _feed(data: Any, url: str, entries: tuple[Entry, ...]) -> Feed:
+    head = data.feed
+    return Feed(
+        url=url,
+        title=_plain(entry.get(head, "title"), not data.version.startswith("atom")),
+        home_page_url=entry.join(url, _home(head)),
+        guid=entry.get(head, "id"),
+        language=entry.get(head, "language"),
+        ttl=_ttl(entry.get(head, "ttl")),
+        entries=entries,
+        format=reader.FORMATS.get(data.version),
+    )
+
+
 def _read(document: _Document, url: str) -> tuple[Any, list[str]]:
     """feedparser's dictionary, and what it could not read. Where it raises, each entry is tried alone."""
-    if document.layout.weight > _MOST_ELEMENTS + len(document.layout.slices):
-        text = document.data[:20_000].decode("utf-8", "replace")
-        raise ParseError(
-            what_is_it(text) if not document.layout.slices else "has too many elements outside its entries"
-        )
-    large = [n for n, piece in enumerate(document.layout.slices) if piece.weight > _MOST_ELEMENTS]
-    flaws = [f"entry {n + 1} has more than {_MOST_ELEMENTS} elements and is left out" for n in large]
+    if document.layout.weight > MOST_ELEMENTS:
+        raise ParseError("has more elements than can be read")
+    large = [n for n, piece in enumerate(document.layout.slices) if piece.weight > MOST_ELEMENTS]
+    flaws = [f"entry {n + 1} has more attributes than can be read and is left out" for n in large]
     if large:
         document = _without(document, large)
     try:
         return reader.read(document.data, url), flaws
+    except MemoryError:
+        raise  # of the worker, which the engine tells
     except Exception as error:  # noqa: BLE001 - feedparser raises many kinds on odd input (kurtmckee/feedparser)
         reason = f"{type(error).__name__}: {error}"[:200]
     numbers = range(len(document.layout.slices))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime
 
 from aggregator.iri import uri
 from aggregator.model import Enclosure, Story
 from aggregator.publish.channel import Channel, author, image, language, published, rfc3339, source_id, updated
-from aggregator.publish.markup import attrs, element, empty, title
+from aggregator.publish.markup import attrs, element, empty, encode, escape, numeric, title
 
 _MEDIA = "application/atom+xml"
 _HISTORY = ' xmlns:fh="http://purl.org/syndication/history/1.0"'
@@ -35,33 +36,33 @@ def render(channel: Channel, changed: datetime) -> bytes:
         *(_entry(story, common) for story in channel.stories),
         "</feed>\n",
     ]
-    return "".join(parts).encode()
+    return encode("".join(parts))
 
 
 def _entry(story: Story, common: str | None) -> str:
-    own = language(story)
-    picture = image(story)
-    parts = [
-        f"<entry{attrs(xml_lang=own if own != common else None)}>\n",
-        element("id", story.uid),
-        title("title", story.title),
-        element("published", rfc3339(published(story))),
-        element("updated", rfc3339(updated(story))),
-        empty("link", rel="alternate", href=uri(story.url)),
-        f"<author>{title('name', author(story)).strip()}</author>\n",
-        *(empty("category", term=category) for category in story.categories),
-        *(_enclosure(enclosure) for enclosure in story.enclosures),
-        *(
-            empty("link", rel="related", href=uri(copy.url), title=f"{copy.feed_title}: {copy.title}")
-            for copy in story.copies
-        ),
-        empty("media:thumbnail", url=picture) if picture else "",
-        element("summary", story.summary),
-        element("content", story.content_html, ' type="html"'),
-        _source(story),
-        "</entry>\n",
-    ]
-    return "".join(parts)
+    own, picture, changed = language(story), image(story), rfc3339(updated(story))
+    return (
+        f"<entry{attrs(xml_lang=own) if own != common else ''}>\n"
+        f"<id>{escape(story.uid)}</id>\n"
+        f"<title>{numeric(story.title)}</title>\n"
+        f"<published>{rfc3339(published(story))}</published>\n"
+        f"<updated>{changed}</updated>\n"
+        f'<link rel="alternate" href="{escape(uri(story.url))}"/>\n'
+        f"<author><name>{numeric(author(story))}</name></author>\n"
+        + "".join([empty("category", term=category) for category in story.categories])
+        + "".join([_enclosure(enclosure) for enclosure in story.enclosures])
+        + "".join(
+            [
+                empty("link", rel="related", href=uri(copy.url), title=f"{copy.feed_title}: {copy.title}")
+                for copy in story.copies
+            ]
+        )
+        + (empty("media:thumbnail", url=picture) if picture else "")
+        + element("summary", story.summary)
+        + element("content", story.content_html, ' type="html"')
+        + _source(source_id(story), story.feed_title, story.feed_url, story.feed_home).replace("{}", changed, 1)
+        + "</entry>\n"
+    )
 
 
 def _enclosure(enclosure: Enclosure) -> str:
@@ -69,15 +70,14 @@ def _enclosure(enclosure: Enclosure) -> str:
     return empty("link", rel="enclosure", href=uri(enclosure.url), type=enclosure.type, length=length)
 
 
-def _source(story: Story) -> str:
-    """Where the story is from (RFC 4287 §4.2.11), as of its last change."""
-    home = story.feed_home
+@functools.lru_cache(1000)
+def _source(identifier: str, name: str, url: str, home: str | None) -> str:
+    """Where a story is from (RFC 4287 §4.2.11), as of its last change: put that for the first "{}"."""
     return (
-        "<source>\n"
-        + element("id", source_id(story))
-        + title("title", story.feed_title)
-        + element("updated", rfc3339(updated(story)))
-        + empty("link", rel="self", href=uri(story.feed_url))
+        "<source>\n<updated>{}</updated>\n"
+        + element("id", identifier)
+        + title("title", name)
+        + empty("link", rel="self", href=uri(url))
         + (empty("link", rel="alternate", type="text/html", href=uri(home)) if home else "")
         + "</source>\n"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from dataclasses import dataclass
@@ -74,27 +75,40 @@ def updated(story: Story) -> datetime:
 
 def author(story: Story) -> str:
     """Who wrote it, else who published it. A mail address in it is nobody's business."""
-    name = _MAIL.sub("", story.author or "").strip(" ,;")
+    name = story.author or ""
+    if "@" in name:
+        name = _MAIL.sub("", name).strip(" ,;")
     return name or story.feed_title
 
 
 def source_id(story: Story) -> str:
     """The id of the feed the story is from: its own where that can be one, else its address."""
-    return story.feed_guid if story.feed_guid and names(story.feed_guid) else uri(story.feed_url)
+    return _source_id(story.feed_guid, story.feed_url)
+
+
+@functools.lru_cache(1000)
+def _source_id(guid: str | None, url: str) -> str:
+    return guid if guid and names(guid) else uri(url)
 
 
 def language(story: Story) -> str | None:
     """A language tag (BCP 47) whose language exists; feeds have "english" and "us" there, too."""
-    first = (story.language or "").split("-")[0].lower()
-    return story.language if len(first) == 3 or first in _LANGUAGES else None
+    return _existing(story.language) if story.language else None
 
 
 def image(story: Story) -> str | None:
     """The picture of a story: one that is attached, else the first one in its text."""
-    attached = (e.url for e in story.enclosures if (e.type or "").startswith("image/"))
-    if (found := next(attached, None)) is None and (match := _IMAGE.search(story.content_html)) is not None:
-        found = unescape(match[1])
-    return found and uri(found)
+    for enclosure in story.enclosures:
+        if enclosure.type is not None and enclosure.type.startswith("image/"):
+            return uri(enclosure.url)
+    match = _IMAGE.search(story.content_html) if "<img" in story.content_html else None
+    return uri(unescape(match[1])) if match is not None else None
+
+
+@functools.lru_cache(500)
+def _existing(tag: str) -> str | None:
+    first = tag.split("-")[0].lower()
+    return tag if len(first) == 3 or first in _LANGUAGES else None
 
 
 _MAIL = re.compile(r"[<(]?\s*[\w.+%-]+@[\w-]+(?:\.[\w-]+)+\s*[>)]?")
@@ -113,9 +127,7 @@ _LANGUAGES = frozenset(
 
 def rfc3339(time: datetime) -> str:
     """A date construct of RFC 4287 §3.3. A story's microseconds part it from others that changed in the same second."""
-    time = time.astimezone(UTC)
-    fraction = f".{time.microsecond:06}" if time.microsecond else ""
-    return f"{time:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def rfc822(time: datetime) -> str:
@@ -123,4 +135,4 @@ def rfc822(time: datetime) -> str:
     time = time.astimezone(UTC)
     day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[time.weekday()]
     month = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")[time.month - 1]
-    return f"{day}, {time.day:02} {month} {time.year:04} {time:%H:%M:%S} +0000"
+    return f"{day}, {time.day:02} {month} {time.year:04} {time.hour:02}:{time.minute:02}:{time.second:02} +0000"

@@ -16,7 +16,7 @@ article { margin: 1.75rem 0; }
 h2 { font-size: 1.1rem; margin: 0 0 .2rem; }
 p { margin: .2rem 0; overflow-wrap: anywhere; }
 .meta, .copies { color: color-mix(in srgb, currentColor 75%, transparent); font-size: .9rem; }
-feed, rss, channel, entry, item { display: block; font: 1rem/1.5 system-ui, sans-serif; }
+feed, rss, channel, entry, item, source { display: block; font: 1rem/1.5 system-ui, sans-serif; }
 feed, rss { max-width: 42rem; margin: 2rem auto; padding: 0 1rem; }
 feed::before, rss::before { content: "This is a feed: copy its address into your feed reader."; display: block;
   border: 1px solid; border-radius: .4rem; padding: .6rem 1rem; }
@@ -24,7 +24,10 @@ entry, item { margin: 1.5rem 0; }
 title { display: block; font-weight: 600; }
 feed > title, channel > title { font-size: 1.5rem; margin: 1rem 0; }
 summary, description { display: block; }
-id, updated, published, author, category, generator, content, source, guid, pubDate, lastBuildDate, link { display: none; }
+source { font-size: .9rem; color: color-mix(in srgb, currentColor 75%, transparent); }
+source > title { font-weight: normal; }
+id, updated, published, author, category, generator, content, guid, pubDate, lastBuildDate, link, language,
+creator, encoded, thumbnail, archive { display: none; }
 """
 # Content of other people stands only in text here, but a second lock costs nothing.
 POLICY = (

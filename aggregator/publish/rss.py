@@ -7,7 +7,7 @@ from datetime import datetime
 from aggregator.iri import uri
 from aggregator.model import Enclosure, Story
 from aggregator.publish.channel import Channel, author, image, language, rfc822
-from aggregator.publish.markup import attrs, element, empty, html, title
+from aggregator.publish.markup import attrs, element, empty, encode, escape, html, numeric, title
 
 _NAMESPACES = (
     'xmlns:atom="http://www.w3.org/2005/Atom" xmlns:dc="http://purl.org/dc/elements/1.1/" '
@@ -33,34 +33,34 @@ def render(channel: Channel, changed: datetime) -> bytes:
         *(_item(story, common) for story in channel.stories),
         "</channel>\n</rss>\n",
     ]
-    return "".join(parts).encode()
+    return encode("".join(parts))
 
 
 def _item(story: Story, common: str | None) -> str:
-    own = language(story)
-    picture = image(story)
-    parts = [
-        "<item>\n",
-        title("title", story.title),
-        element("link", uri(story.url)),
-        element("guid", story.uid, ' isPermaLink="false"'),
-        element("pubDate", rfc822(story.published)),
-        title("dc:creator", author(story)),
-        element("dc:language", own if own != common else None),
-        *(title("category", category) for category in story.categories),
-        *(_enclosure(enclosure) for enclosure in story.enclosures[:1]),  # readers disagree about a second one
-        *(
-            empty("atom:link", rel="related", href=uri(copy.url), title=f"{copy.feed_title}: {copy.title}")
-            for copy in story.copies
-        ),
-        empty("media:thumbnail", url=picture) if picture else "",
+    own, picture = language(story), image(story)
+    return (
+        "<item>\n"
+        f"<title>{numeric(story.title)}</title>\n"
+        f"<link>{escape(uri(story.url))}</link>\n"
+        f'<guid isPermaLink="false">{escape(story.uid)}</guid>\n'
+        f"<pubDate>{rfc822(story.published)}</pubDate>\n"
+        f"<dc:creator>{numeric(author(story))}</dc:creator>\n"
+        + (element("dc:language", own) if own != common else "")
+        + "".join([title("category", category) for category in story.categories])
+        + "".join([_enclosure(enclosure) for enclosure in story.enclosures[:1]])  # readers disagree about a second one
+        + "".join(
+            [
+                empty("atom:link", rel="related", href=uri(copy.url), title=f"{copy.feed_title}: {copy.title}")
+                for copy in story.copies
+            ]
+        )
+        + (empty("media:thumbnail", url=picture) if picture else "")
         # HTML by definition, and first: where there are both, readers take the second for the full text.
-        title("description", html(story.summary)),
-        element("content:encoded", story.content_html),
-        title("source", story.feed_title, attrs(url=uri(story.feed_url))),
-        "</item>\n",
-    ]
-    return "".join(parts)
+        + f"<description>{numeric(html(story.summary))}</description>\n"
+        + element("content:encoded", story.content_html)
+        + title("source", story.feed_title, attrs(url=uri(story.feed_url)))
+        + "</item>\n"
+    )
 
 
 def _enclosure(enclosure: Enclosure) -> str:

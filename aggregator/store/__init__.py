@@ -7,6 +7,7 @@ store      the writer's side, by noun: feeds, articles, stories; retention
 wal        keeps the log small while others read
 index      what matching looks up
 read       what is published and shown: read-only
+pages      what the pages for people show: read-only, each query bounded
 query      what a person types into a search
 health     what may be wrong with the file
 """
@@ -18,28 +19,34 @@ from aggregator.store.feeds import Due, Outcome
 from aggregator.store.health import Check, checks
 from aggregator.store.index import StoreIndex, probe, sweep
 from aggregator.store.metadata import metadata
-from aggregator.store.query import to_match
+from aggregator.store.pages import Before, Pages, Slow, Wanted, open_pages
+from aggregator.store.query import to_match, unspaced
 from aggregator.store.read import Choice, Read, Row, unpack
 from aggregator.store.retention import Expired, Retention
 from aggregator.store.store import Store
 
 __all__ = [
+    "Before",
     "Check",
     "Choice",
     "Due",
     "Example",
     "Expired",
     "Outcome",
+    "Pages",
     "Read",
     "Retention",
     "Row",
     "Saved",
+    "Slow",
     "Store",
     "StoreIndex",
+    "Wanted",
     "checks",
     "copy",
     "is_ours",
     "metadata",
+    "open_pages",
     "open_reader",
     "open_writer",
     "probe",
@@ -47,4 +54,5 @@ __all__ = [
     "sweep",
     "to_match",
     "unpack",
+    "unspaced",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import struct
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,7 +24,8 @@ try:
 except ImportError:  # not on Windows: there SQLite's own locks must do
     fcntl = None  # type: ignore[assignment]
 
-LEAST_SQLITE = (3, 38)  # STRICT tables (3.37), and the operators -> and ->> in our queries
+LEAST_SQLITE = (3, 37)  # STRICT tables
+_PENDING_BYTE = 2**30  # the lock-byte page, SQLite file format §1.4
 _PATIENCE = 0.5  # seconds; a health check looks at the lock for an instant, a daemon before us may be ending
 CHECKED = 2**26  # bytes; a file up to this size is checked whole whenever it is opened for writing
 
@@ -33,20 +36,33 @@ def open_writer(path: Path) -> Iterator[sqlite3.Connection]:
 
     Raises StoreError where the file can't be used, or another writer has it. The lock is the kernel's: kill -9 frees it.
     """
-    with _lock(path):
-        connection = _connect(path, f"file:{_quoted(path)}?mode=rwc")
+    with _lock(path), contextlib.ExitStack() as stack:
+        # Opened before SQLite opens it and closed after: to close a file drops all locks of the process (fcntl(2)).
         try:
-            with _explained(path):
-                _prepare(connection, path)
-            yield connection
-        finally:
-            _close(connection, path)
+            file = stack.enter_context(path.open("a+b"))
+        except OSError as error:
+            raise StoreError(f"can't open {path}: {(error.strerror or str(error)).lower()}") from None
+        _inspect(path)
+        connection = _connect(path, f"file:{_quoted(path)}?mode=rw")
+        stack.callback(_close, connection, path)
+        with _explained(path):
+            _prepare(connection, path)
+        _keep_exclusive_out(file.fileno())
+        yield connection
+
+
+def _inspect(path: Path) -> None:
+    """Refuses a file that is not for us, through a read-only connection: any other writes the WAL back when it closes."""
+    if not 0 < path.stat().st_size <= CHECKED:
+        return
+    with contextlib.closing(_connect(path, f"file:{_quoted(path)}?mode=ro")) as connection, _explained(path):
+        _check(connection, path)
+        if damage := problems(connection):
+            raise sqlite3.DatabaseError(damage[0])
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     version = _check(connection, path)
-    if path.stat().st_size <= CHECKED and (damage := problems(connection)):
-        raise sqlite3.DatabaseError(damage[0])
     if version == 0:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table
     connection.execute("PRAGMA journal_mode = WAL")
@@ -163,6 +179,7 @@ def _close(connection: sqlite3.Connection, path: Path) -> None:
     with contextlib.suppress(sqlite3.Error, StoreError):
         last = _connect(path, f"file:{_quoted(path)}?mode=ro")
         last.execute("SELECT count(*) FROM sqlite_master").fetchone()  # a connection that read nothing has no WAL
+        connection.execute("PRAGMA busy_timeout = 500")  # whoever still reads must not hold our end up
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     if last is not None:
@@ -184,6 +201,18 @@ def _lock(path: Path) -> Iterator[None]:
                     raise StoreError(f"{path} is in use by another aggregator; only one may write")
                 time.sleep(0.02)
         yield
+
+
+def _keep_exclusive_out(descriptor: int) -> None:
+    """Lets no program lock the whole file while we have it open.
+
+    In WAL mode nobody needs to, but each that closes it tries, to see whether it is the last, and in that instant SQLite
+    before 3.41 refuses every reader that does not wait. A shared lock on SQLite's PENDING byte (os_unix.c) lets readers
+    pass and makes the attempt fail at once. It must be a lock of the open file, not of the process as SQLite's own are.
+    """
+    if fcntl is not None and sys.platform == "linux" and sys.maxsize > 2**32:
+        with contextlib.suppress(OSError):  # a file system that can't do it
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, _PENDING_BYTE, 1, 0))
 
 
 def _locked(file: IO[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from aggregator.store.times import from_text, to_text
@@ -16,11 +16,11 @@ class Entries:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
 
-    def seal(self, shown: Collection[int], size: int, most: int, now: datetime) -> bool:
-        """Makes archive pages of the stories that `shown` (ids) leaves out; gives whether there are more to make.
+    def scrolled_out(self, shown: Collection[int], size: int) -> list[int]:
+        """The stories to archive, oldest first: those that `shown` (ids) leaves out and no page has as they are now.
 
-        A page has at most `size` stories and at most `most` pages are made. A story that changed after it was archived
-        comes again in a later page: the archive is a log, and the later page wins (RFC 5005 §4).
+        A story that changed after it was archived comes again in a later page: the archive is a log, and the later
+        page wins (RFC 5005 §4). `size` is that of a page.
         """
         waiting = [
             row[0]
@@ -30,20 +30,20 @@ class Entries:
         ]
         outside = [story for story in waiting if story not in shown]
         if not outside:
-            return False
+            return []
         # Up to half a page of what is still shown goes with it, or each new story would make a page of its own.
         inside = [story for story in waiting if story in shown]
-        outside += inside[: max(0, size // 2 - len(outside))]
-        for start in range(0, min(len(outside), size * most), size):
-            page = self.pages() + 1
-            stories = outside[start : start + size]
-            self.connection.execute("INSERT INTO _pages VALUES (?, ?)", (page, to_text(now)))
-            self.connection.executemany("INSERT INTO _archive VALUES (?, ?)", ((page, story) for story in stories))
-            self.connection.execute(
-                "UPDATE _entries SET archived = 1 WHERE story_id IN (SELECT value FROM json_each(?))",
-                (json.dumps(stories),),
-            )
-        return len(outside) > size * most
+        return outside + inside[: max(0, size // 2 - len(outside))]
+
+    def seal(self, stories: Sequence[int], now: datetime) -> None:
+        """Makes an archive page of these stories."""
+        page = self.pages() + 1
+        self.connection.execute("INSERT INTO _pages VALUES (?, ?)", (page, to_text(now)))
+        self.connection.executemany("INSERT INTO _archive VALUES (?, ?)", ((page, story) for story in stories))
+        self.connection.execute(
+            "UPDATE _entries SET archived = 1 WHERE story_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(stories),),
+        )
 
     def pages(self) -> int:
         """How many archive pages there are; they are numbered from 1."""

@@ -13,7 +13,7 @@ from aggregator.digest import Item
 from aggregator.model import Feed, Subscription
 from aggregator.parse import Seen
 from aggregator.store.hashes import host_of
-from aggregator.store.times import to_text
+from aggregator.store.times import from_text, to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Due:
     last_modified: str | None
     body_hash: bytes | None
     ttl: timedelta | None
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ class Feeds:
                 last_modified=row["last_modified"],
                 body_hash=row["body_hash"],
                 ttl=timedelta(seconds=row["ttl_seconds"]) if row["ttl_seconds"] else None,
+                due_at=from_text(row["next_poll_at"]),
             )
             for row in rows
             if configured is None or row["configured_url"] in configured

@@ -1,12 +1,8 @@
-"""Metadata for datasette, made from the schema's documentation and the examples, so that it can't go stale.
-
-python -m aggregator.store.metadata > aggregator/store/sql/metadata.yaml
-"""
+"""Metadata for datasette, made from the schema's documentation and the examples, so that it can't go stale."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -66,7 +62,3 @@ def _yaml(data: Mapping[str, Any], depth: int) -> Iterator[str]:
             yield from (f"{space}  {line}" for line in value.splitlines())
         else:
             yield f"{space}{key}: {json.dumps(value, ensure_ascii=False)}"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(metadata())

@@ -6,6 +6,15 @@ import re
 
 _TERM = re.compile(r'-?(?:title:)?"[^"]*"\*?|\S+')
 _OPERATORS = ("AND", "OR", "NOT")
+# Scripts that put no spaces between words: Thai, Lao, Myanmar, Khmer, kana, Chinese characters.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+
+
+def unspaced(text: str) -> tuple[str, ...]:
+    """The words of a query in a script without spaces, where FTS5 finds no words; empty for any other query."""
+    return tuple(text.replace('"', " ").split()) if _UNSPACED.search(text) else ()
 
 
 def to_match(text: str) -> str:

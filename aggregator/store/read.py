@@ -6,11 +6,12 @@ import json
 import sqlite3
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from aggregator.filters import passes
+from aggregator.filters import Filter, Subject
 from aggregator.model import Copy, Enclosure, Source, Story
 from aggregator.store.hashes import host_of
 from aggregator.store.times import from_text
@@ -18,6 +19,12 @@ from aggregator.store.times import from_text
 Row = dict[str, Any]
 
 RANKED = 1000  # of the articles that a search finds, the newest
+READ = 10_000  # articles that a search without an index reads
+
+_FOUND = (
+    "articles.story_id, articles.id AS article_id, articles.published_at, feeds.title AS feed, articles.title, "
+    "articles.url, stories.copies, stories.lead_article_id = articles.id AS leads"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +35,14 @@ class Choice:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
-    def matches(self, title: str, text: str) -> bool:
-        """Whether a lead passes the patterns, which are searched in title and text."""
-        return passes(f"{title}\n{text}", self.include, self.exclude)
+    def matcher(self) -> Callable[[str, str, str | None, str, str], bool]:
+        """Whether a lead passes the patterns, from its title, text, author, categories (JSON) and url."""
+        sieve = Filter(self.include, self.exclude)
+
+        def chosen(title: str, text: str, author: str | None, categories: str, url: str) -> bool:
+            return sieve.decide(Subject(title, text, author or "", json.loads(categories), url)).passes
+
+        return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +55,8 @@ class Read:
         """The newest stories of a choice that the merged feed may show."""
         where, values = "WHERE _entries.held = 0", []
         if choice is not None and (choice.include or choice.exclude):
-            self.connection.create_function("chosen", 2, choice.matches, deterministic=True)
-            where += " AND chosen(lead.title, lead.content_text)"
+            self.connection.create_function("chosen", 5, choice.matcher(), deterministic=True)
+            where += " AND chosen(lead.title, lead.content_text, lead.author, lead.categories, lead.url)"
         if choice is not None and choice.feeds is not None:
             where += (
                 " AND EXISTS (SELECT 1 FROM articles AS a WHERE a.story_id = stories.id "
@@ -88,6 +100,20 @@ class Read:
         """All feeds, by title."""
         return _rows(self.connection.execute("SELECT * FROM feeds ORDER BY title, id"))
 
+    def gauges(self, now: datetime) -> Row:
+        """Numbers of feeds by state, of failing ones, how long the one longest due has waited, and what is stored."""
+        rows = self.connection.execute(
+            "SELECT state, count(*) AS feeds, sum(failures > 0) AS failing, min(next_poll_at) AS first FROM feeds GROUP BY 1"
+        ).fetchall()
+        active = next((row for row in rows if row["state"] == "active"), None)
+        waited = (now - from_text(active["first"])).total_seconds() if active else 0.0
+        return {
+            "feeds": {row["state"]: row["feeds"] for row in rows},
+            "failing": active["failing"] if active else 0,
+            "overdue": max(0.0, waited),
+            **{name: self.counts()[name] for name in ("articles", "stories")},
+        }
+
     def health(self) -> list[Row]:
         """The view feed_health."""
         return _rows(self.connection.execute("SELECT * FROM feed_health"))
@@ -110,22 +136,27 @@ class Read:
 
         Only the newest are ranked: to rank the million that have a common word would take seconds, and nobody reads on.
         """
-        found: dict[int, Row] = {}
         cursor = self.connection.execute(
-            "SELECT articles.story_id, articles.id AS article_id, articles.published_at, feeds.title AS feed, "
-            "articles.title, articles.url, stories.copies, stories.lead_article_id = articles.id AS leads, "
-            "snippet(articles_fts, 1, '', '', ' … ', 16) AS snippet FROM articles_fts "
+            f"SELECT {_FOUND}, snippet(articles_fts, 1, '', '', ' … ', 16) AS snippet FROM articles_fts "
             "JOIN articles ON articles.id = articles_fts.rowid JOIN stories ON stories.id = articles.story_id "
             "JOIN feeds ON feeds.id = articles.feed_id WHERE articles_fts MATCH ?1 AND articles_fts.rowid >= "
             "(SELECT min(rowid) FROM (SELECT rowid FROM articles_fts WHERE articles_fts MATCH ?1 "
             "ORDER BY rowid DESC LIMIT ?2)) ORDER BY articles_fts.rank",
             (match, RANKED),
         )
-        for row in cursor:
-            found.setdefault(row["article_id"] if copies else row["story_id"], dict(row))
-            if len(found) == most:
-                break
-        return list(found.values())
+        return _first(cursor, most, copies)
+
+    def search_letters(self, words: Sequence[str], most: int, copies: bool = False) -> list[Row]:
+        """The newest articles that have all these character by character, among the READ newest: for Chinese and Thai."""
+        cursor = self.connection.execute(
+            f"SELECT {_FOUND}, substr(content_text, max(1, instr(content_text, ?1) - 20), 60) AS snippet FROM articles "
+            "JOIN stories ON stories.id = articles.story_id JOIN feeds ON feeds.id = articles.feed_id "
+            "WHERE articles.id > (SELECT max(id) FROM articles) - ?2 AND NOT EXISTS (SELECT 1 FROM json_each(?3) AS word "
+            "WHERE instr(articles.title, word.value) = 0 AND instr(content_text, word.value) = 0) "
+            "ORDER BY articles.id DESC",
+            (words[0], READ, json.dumps(list(words))),
+        )
+        return _first(cursor, most, copies)
 
     def article(self, name: str) -> Row | None:
         """The article with this id, address or guid."""
@@ -207,6 +238,16 @@ class Read:
                 "(SELECT count(*) FROM articles) AS articles, (SELECT count(*) FROM stories) AS stories"
             )
         )[0]
+
+
+def _first(cursor: sqlite3.Cursor, most: int, copies: bool) -> list[Row]:
+    """The first rows of a search, one for each story unless `copies` is set."""
+    found: dict[int, Row] = {}
+    for row in cursor:
+        found.setdefault(row["article_id"] if copies else row["story_id"], dict(row))
+        if len(found) == most:
+            break
+    return list(found.values())
 
 
 def unpack(blob: bytes) -> Any:

@@ -198,7 +198,7 @@ CREATE TABLE _archive (            -- what they hold
     PRIMARY KEY (page, story_id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE _late (               -- feeds added when there were stories already, until their first document came
-    feed_id INTEGER PRIMARY KEY REFERENCES feeds(id)
+    feed_id INTEGER PRIMARY KEY REFERENCES feeds(id) ON DELETE CASCADE
 ) STRICT;
 CREATE TRIGGER stories_ai AFTER INSERT ON stories BEGIN
     INSERT INTO _entries (story_id, updated_at, tie) VALUES (new.id, new.updated_at,
@@ -215,8 +215,11 @@ CREATE INDEX feeds_next_poll_at ON feeds(next_poll_at) WHERE state = 'active';
 CREATE INDEX articles_story_id ON articles(story_id);
 CREATE INDEX articles_url ON articles(url);
 CREATE INDEX articles_published_at ON articles(published_at);
-CREATE INDEX articles_feed_first_seen ON articles(feed_id, first_seen_at);
+CREATE INDEX articles_feed_first_seen ON articles(feed_id, first_seen_at, published_at);
+CREATE INDEX articles_feed_published ON articles(feed_id, published_at);
+CREATE INDEX articles_language ON articles(language COLLATE NOCASE);
 CREATE INDEX stories_published_at ON stories(published_at);
+CREATE INDEX stories_copied ON stories(published_at) WHERE copies > 1;
 CREATE INDEX stories_lead ON stories(lead_article_id);
 CREATE INDEX fetches_feed ON fetches(feed_id, fetched_at);
 CREATE INDEX fetches_fetched_at ON fetches(fetched_at);

@@ -66,13 +66,13 @@ VIEWS = {
                            feeds.last_fetched_at, feeds.last_changed_at, feeds.next_poll_at,
                            (SELECT http_status FROM fetches WHERE fetches.feed_id = feeds.id
                             ORDER BY fetched_at DESC LIMIT 1) AS http_status,
-                           (SELECT count(*) FROM articles WHERE articles.feed_id = feeds.id) AS articles,
-                           (SELECT count(*) FROM articles WHERE articles.feed_id = feeds.id AND NOT EXISTS
+                           (SELECT count(id) FROM articles WHERE articles.feed_id = feeds.id) AS articles,
+                           (SELECT count(id) FROM articles WHERE articles.feed_id = feeds.id AND NOT EXISTS
                                (SELECT 1 FROM stories WHERE stories.lead_article_id = articles.id)) AS copies,
                            (SELECT max(first_seen_at) FROM articles WHERE articles.feed_id = feeds.id)
                                AS last_article_at,
                            (SELECT round((max(julianday(published_at)) - min(julianday(published_at)))
-                                         / nullif(count(*) - 1, 0), 2)
+                                         / nullif(count(published_at) - 1, 0), 2)
                             FROM (SELECT published_at FROM articles WHERE articles.feed_id = feeds.id
                                   ORDER BY first_seen_at DESC LIMIT 20)) AS usual_gap_days
                     FROM feeds))

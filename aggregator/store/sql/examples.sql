@@ -193,7 +193,8 @@ ORDER BY articles DESC
 LIMIT 20;
 
 -- enclosures: Which sound, pictures and films came with the articles? (7 days)
-SELECT articles.published_at, articles.title, enclosure.value ->> 'type' AS type, enclosure.value ->> 'url' AS url
+SELECT articles.published_at, articles.title, json_extract(enclosure.value, '$.type') AS type,
+       json_extract(enclosure.value, '$.url') AS url
 FROM articles
 JOIN json_each(articles.enclosures) AS enclosure
 WHERE articles.published_at > datetime('now', '-7 days')

@@ -1,7 +1,6 @@
-"""YAML with places: reads a file into plain values that remember the line they stand on.
+"""Reads YAML into plain values that remember the line they stand on.
 
 Scalars stay text here (`no` is "no", `12:30` is "12:30"): whoever reads a key knows its type, YAML 1.1 does not.
-The only door of yaml.
 """
 
 from __future__ import annotations

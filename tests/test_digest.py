@@ -1,0 +1,188 @@
+"""From document to items: what is known is neither read nor cleaned again, and nothing is lost by it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aggregator.app import Aggregator, Poll
+from aggregator.clean import Site
+from aggregator.config import Config
+from aggregator.digest import Digest, Job, digest
+from aggregator.engine import Here
+from aggregator.model import Article, Entry, Response, Subscription
+from aggregator.parse import reader
+from tests.conftest import NOW, Answer, Post, Web, config_for, rss
+
+FEED = Subscription("http://x.example/f")
+
+
+def posts(*numbers: int) -> list[Post]:
+    return [Post(f"Title {n}", f"<p>Text {n}.</p>", f"http://x.example/{n}", f"id-{n}") for n in numbers]
+
+
+def job(body: bytes, before: Digest | None = None, subscription: Subscription = FEED) -> Job:
+    hashes = frozenset(item.hash for item in before.items) if before else frozenset()
+    return Job(Response(FEED.url, 200, (), body), subscription, hashes, before.sources if before else {})
+
+
+def digested(job: Job) -> Digest:
+    result = digest(job)
+    assert isinstance(result, Digest)
+    return result
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What goes through feedparser."""
+    seen: list[bytes] = []
+    real = reader.read
+
+    def spy(data: bytes, base: str) -> Any:
+        seen.append(data)
+        return real(data, base)
+
+    monkeypatch.setattr(reader, "read", spy)
+    return seen
+
+
+def test_only_new_and_changed_entries_are_read(read: list[bytes]) -> None:
+    first = digested(job(rss(*posts(1, 2, 3))))
+    changed = dataclasses.replace(posts(2)[0], html="<p>Text 2, corrected.</p>")
+    second = digested(job(rss(*posts(4), changed, *posts(1, 3)), first))
+    assert [item.entry.guid for item in second.items] == ["id-4", "id-2"]
+    assert second.guids == {"id-1", "id-2", "id-3", "id-4"}
+    assert (b"Text 1" in read[1], b"Text 3" in read[1]) == (False, False)
+    assert set(second.sources.values()) >= set(first.sources.values())
+
+
+def test_another_wish_of_the_operator_makes_all_entries_new(read: list[bytes]) -> None:
+    body = rss(*posts(1, 2))
+    first = digested(job(body))
+    assert len(digested(job(body, first)).items) == 0
+    other = dataclasses.replace(FEED, remove=("div.share",))
+    assert len(digested(job(body, first, other)).items) == 2
+
+
+def test_filtered_entries_are_known_too(read: list[bytes]) -> None:
+    body, picky = rss(*posts(1, 2)), dataclasses.replace(FEED, exclude=("title 2",))
+    first = digested(job(body, None, picky))
+    assert ([item.entry.guid for item in first.items], first.filtered) == (["id-1"], 1)
+    second = digested(job(body.replace(b"A feed", b"B feed"), first, picky))
+    assert (second.items, second.filtered) == ((), 0)
+    assert b"Title 2" not in read[1]
+
+
+def test_an_entry_that_could_not_be_cleaned_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(entry: Entry, site: Site) -> Article:
+        raise ZeroDivisionError(entry.guid)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("aggregator.digest.digest_entry", fails)
+        first = digested(job(rss(*posts(1))))
+    assert (first.items, dict(first.sources)) == ((), {})
+    assert "ZeroDivisionError" in first.flaws[0]
+    assert len(digested(job(rss(*posts(1)), first)).items) == 1
+
+
+def polled(config: Config, hours: int = 0) -> Poll:
+    """One poll by a program that starts for it and ends after it."""
+
+    async def work() -> Poll:
+        async with Aggregator(config, Here(), lambda: NOW + timedelta(hours=hours)) as aggregator:
+            [poll] = await aggregator.poll(await aggregator.due(force=True))
+            return poll
+
+    return asyncio.run(work())
+
+
+def one(config: Config, query: str) -> tuple[Any, ...]:
+    with closing(sqlite3.connect(config.database)) as db:
+        row: tuple[Any, ...] = db.execute(query).fetchone()
+        return row
+
+
+def test_what_is_known_outlives_a_restart(web: Web, tmp_path: Path, read: list[bytes]) -> None:
+    config = config_for(tmp_path, web.url("/f"))
+    web.pages["/f"] = Answer(rss(*posts(1, 2)))
+    assert polled(config).new == 2
+    web.pages["/f"] = Answer(rss(*posts(3, 1, 2), title="Renamed"))
+    assert (polled(config, 1).new, b"Text 1" in read[-1]) == (1, False)
+    assert one(config, "SELECT count(*), count(DISTINCT guid) FROM articles") == (3, 3)
+
+
+def test_entries_that_go_and_come_back_are_the_same(web: Web, tmp_path: Path, read: list[bytes]) -> None:
+    config = config_for(tmp_path, web.url("/f"))
+    for hours, numbers in enumerate([(1, 2), (2,), (1, 2), (2, 1)]):
+        web.pages["/f"] = Answer(rss(*posts(*numbers)))
+        poll = polled(config, hours)
+        assert (poll.new, poll.changed) == (2 if hours == 0 else 0, 0)
+    assert one(config, "SELECT count(*) FROM articles") == (2,)
+    assert (b"Text 1" in read[2], b"Text 1" in read[3]) == (True, False)
+
+
+def test_ids_that_change_beside_known_entries_double_nothing(web: Web, tmp_path: Path) -> None:
+    config = config_for(tmp_path, web.url("/f"))
+    for hours in range(3):
+        fickle = dataclasses.replace(posts(9)[0], guid=f"now-{hours}")
+        web.pages["/f"] = Answer(rss(*posts(1), fickle))
+        polled(config, hours)
+    assert one(config, "SELECT count(*) FROM articles") == (2,)
+
+
+def test_a_document_that_breaks_off_is_asked_for_again(web: Web, tmp_path: Path) -> None:
+    config = config_for(tmp_path, web.url("/f"))
+    whole = rss(*posts(1, 2))
+    web.pages["/f"] = Answer(whole[: whole.index(b"Text 2")], headers={"ETag": '"v1"', "Last-Modified": "x"})
+    assert polled(config).new == 1
+    assert one(config, "SELECT etag, last_modified FROM feeds") == (None, None)
+    web.pages["/f"] = Answer(whole, headers={"ETag": '"v1"'})
+    assert polled(config, 1).new == 1
+    assert one(config, "SELECT etag FROM feeds") == ('"v1"',)
+
+
+def test_very_many_new_entries_come_in_portions(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.parse.xml._MOST_AT_ONCE", 3)
+    config = config_for(tmp_path, web.url("/f"))
+    web.pages["/f"] = Answer(rss(*posts(*range(8))), headers={"ETag": '"v1"'})
+    assert [polled(config, hours).new for hours in range(4)] == [3, 3, 2, 0]
+    assert [seen.headers.get("if-none-match") for seen in web.seen] == [None, None, None, '"v1"']
+
+
+def test_a_portion_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.parse.xml._MOST_BYTES_AT_ONCE", 10)
+    first = digested(job(rss(*posts(1, 2))))
+    second = digested(job(rss(*posts(1, 2)), first))
+    assert [[item.entry.guid for item in each.items] for each in (first, second)] == [["id-1"], ["id-2"]]
+    assert (first.feed.complete, second.feed.complete) == (False, True)
+
+
+def test_an_entry_that_feedparser_can_not_read_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = reader.read
+
+    def picky(data: bytes, base: str) -> Any:
+        if b"Title 3" in data:
+            raise ZeroDivisionError("odd")
+        return real(data, base)
+
+    monkeypatch.setattr(reader, "read", picky)
+    first = digested(job(rss(*posts(1, 2))))
+    second = digested(job(rss(*posts(1, 3, 4, 2, 5)), first))
+    assert {item.entry.guid for item in second.items} >= {"id-4", "id-5"}
+    assert second.guids == {"id-1", "id-2", "id-4", "id-5"}
+    assert any("ZeroDivisionError" in flaw for flaw in second.flaws)
+
+
+def test_a_portion_with_one_id_twice_is_read_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.parse.xml._MOST_AT_ONCE", 3)
+    twice = [posts(1)[0], dataclasses.replace(posts(1)[0], title="Other"), *posts(2, 3, 4)]
+    first = digested(job(rss(*posts(9))))
+    second = digested(job(rss(*posts(9), *twice), first))
+    assert (len(second.items), second.feed.complete) == (3, False)

@@ -1,0 +1,93 @@
+"""Workers: a document that hangs, grows or crashes costs its own poll, and nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from aggregator.digest import Digest, Job, digest
+from aggregator.engine import Here, Workers
+from aggregator.errors import ParseError
+from aggregator.model import Response, Subscription
+from tests.conftest import Post, rss
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the limits are POSIX")
+
+GOOD = rss(Post("One", link="http://x.example/1"))
+
+
+def job(body: bytes) -> Job:
+    return Job(Response("http://x.example/f", 200, (), body), Subscription("http://x.example/f"))
+
+
+def work(job: Job) -> Digest | ParseError:
+    """What hostile documents could do to a worker; all others are digested."""
+    match job.response.body:
+        case b"hang":
+            time.sleep(120)
+        case b"loop":
+            while True:
+                pass
+        case b"grow":
+            return ParseError(str(len(bytearray(2**30))))
+        case b"die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case b"raise":
+            raise RuntimeError("a bug of ours")
+    return digest(job)
+
+
+def digested(*bodies: bytes, count: int = 2, time_limit: float = 2.5) -> list[Digest | ParseError]:
+    async def all_of_them() -> list[Digest | ParseError]:
+        async with Workers(count, time_limit, 512 * 2**20, work) as engine:
+            return await asyncio.gather(*(engine.run(job(body)) for body in bodies))
+
+    return asyncio.run(all_of_them())
+
+
+def test_a_worker_gives_what_this_process_gives() -> None:
+    async def here() -> Digest | ParseError:
+        async with Here() as engine:
+            return await engine.run(job(GOOD))
+
+    assert digested(GOOD) == [asyncio.run(here())]
+    [no_feed] = digested(b"<html>")
+    assert str(no_feed) == "is a web page, not a feed"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"hang", "could not be read within 2.5 s"),
+        (b"loop", "could not be read within 2.5 s"),
+        (b"grow", "more than 512 MiB"),
+        (b"die", "ended the worker process"),
+        (b"raise", "RuntimeError: a bug of ours"),
+    ],
+)
+def test_neighbours_of_a_hostile_document_are_unharmed(body: bytes, said: str) -> None:
+    results = digested(GOOD, body, GOOD, GOOD, count=1)
+    assert isinstance(results[1], ParseError)
+    assert said in str(results[1])
+    for number in (0, 2, 3):
+        result = results[number]
+        assert isinstance(result, Digest)
+        assert len(result.items) == 1
+
+
+def test_more_hanging_documents_than_workers_do_not_stop_the_others() -> None:
+    results = digested(b"hang", b"loop", b"hang", GOOD, GOOD)
+    assert [type(result) for result in results] == [ParseError] * 3 + [Digest] * 2
+
+
+def test_no_worker_is_started_for_nothing() -> None:
+    async def nothing() -> object:
+        async with Workers() as engine:
+            return engine._pool
+
+    assert asyncio.run(nothing()) is None

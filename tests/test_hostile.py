@@ -1,0 +1,28 @@
+"""Documents and servers that mean harm, all in one pass beside a good feed. One by one: tests/soak/hostile.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.soak.hostile import DOCUMENTS, SERVERS, UNREADABLE, poll
+
+# What takes the better part of a minute, by itself or by its nature, is left to the long form.
+SLOW = {"many_entries", "ampersands", "deep_html", "huge_entry", "huge_title", "dripping_body", "dripping_headers"}
+
+
+def test_hostile_documents_harm_neither_the_good_feed_nor_the_program() -> None:
+    found = poll(*(name for name in DOCUMENTS if name not in SLOW))
+    assert {name for name, one in found.items() if name not in UNREADABLE and one.stored == 0} == set()
+    assert all(one.good and one.clean and one.intact for one in found.values())
+
+
+def test_hostile_servers_are_recorded_failures() -> None:
+    found = poll(*(name for name in SERVERS if name not in SLOW))
+    assert {name for name, one in found.items() if not (one.error or one.stored)} == set()
+    assert all(one.good and one.clean and one.intact for one in found.values())
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", [*DOCUMENTS, *SERVERS])
+def test_one_by_one(name: str) -> None:
+    assert poll(name)[name].harm(name) == []
