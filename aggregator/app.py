@@ -11,9 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import hashlib
 import importlib.metadata
-import random
 import sqlite3
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -23,23 +21,24 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from aggregator import schedule
-from aggregator.config import Config, is_own
-from aggregator.digest import Job, wishes
+from aggregator.config import Config
 from aggregator.engine import Engine, Workers
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import Client, Guard
-from aggregator.model import Request, Response, Subscription
+from aggregator.model import Response
 from aggregator.ping import Pinger
-from aggregator.publish import own
+from aggregator.poller import Poller
 from aggregator.replay import Replay, replay
-from aggregator.schedule import Signals
+from aggregator.schedule.network import Network
 from aggregator.site import Site
 from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer, sweep
 from aggregator.stories import Editor
+from aggregator.websub import Subscriber, public_url
 
 T = TypeVar("T")
 
 BATCH = 50  # polls in one transaction
+_CLOCK_SLACK = timedelta(seconds=5)  # a clock that is set back by less needs no second thought
 BATCH_ITEMS = 500  # entries in one, about: what one transaction writes must all stand in the WAL
 POLLS_KEPT = timedelta(days=30)  # rows of `fetches`
 UPKEEP = timedelta(minutes=1)  # between two looks for something to prune, when the last one found nothing
@@ -59,6 +58,7 @@ class Poll:
     copies: int = 0
     error: str | None = None
     unreachable: bool = False
+    excused: bool = False  # failed, but through no fault of the feed: the network is down, its host asked for a rest
     seconds: float = 0.0  # of the fetch
     articles: tuple[int, ...] = ()  # the new ones
 
@@ -84,10 +84,24 @@ class Aggregator:
         self.dirty = True  # whether something may have to be published
         self.changed = asyncio.Event()  # set by each commit that brought something, for whoever publishes
         self.faults: list[str] = []  # what the writer could not do, since last asked
+        self._poller = Poller(self.engine, self.clock, lambda question: self._write(lambda: question(self.store)))
+        self._poller.configure(config)
+        self.websub = Subscriber(
+            lambda: self.store,
+            lambda: self.client,
+            lambda: public_url(self.config),
+            self._pushed,
+            lambda work: self._write(work),
+        )
         self._busy: set[int] = set()
+        self._latest = datetime.min.replace(tzinfo=UTC)  # the latest time the clock has shown
         self._next_upkeep: datetime | None = None
         self._publishing = asyncio.Lock()
-        self._dice = random.Random()  # noqa: S311 - jitter is no secret
+
+    @property
+    def network(self) -> Network:
+        """Whether anybody can be reached."""
+        return self._poller.network
 
     async def __aenter__(self) -> Self:
         self._writer = ThreadPoolExecutor(1, "writer")  # SQLite's one writer; commits must not hold the loop up
@@ -101,9 +115,10 @@ class Aggregator:
             await self._write(self._sync)
             await self._write(self.site.sweep)
             await self._stack.enter_async_context(self.engine)
-            self.client = await self._stack.enter_async_context(client_for(self.config))
+            self.client = self._poller.client = await self._stack.enter_async_context(client_for(self.config))
             self._pinger = Pinger(lambda: self.client)
             self._stack.push_async_callback(self._pinger.close)
+            self._stack.push_async_callback(self.websub.close)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -125,14 +140,18 @@ class Aggregator:
             await self._stack.enter_async_context(client_for(config)) if config.fetch != self.config.fetch else None
         )
         self.config = config
-        self.client = client or self.client
+        self.client = self._poller.client = client or self.client
+        self._poller.configure(config)
         self.dirty = True
         await self._write(self._sync)
 
     async def due(self, force: bool = False, only: Collection[str] | None = None) -> list[Due]:
         """The feeds to poll now and not being polled already; `force`: all active ones; `only`: configured URLs."""
-        now = None if force else self.clock()
-        found = await self._write(self.store.feeds.due, now, only)
+        now = self.clock()
+        if now + _CLOCK_SLACK < self._latest:
+            await self._write(self._rewind, now)
+        self._latest = now
+        found = await self._write(self.store.feeds.due, None if force else now, only)
         return [due for due in found if due.feed not in self._busy]
 
     def claim(self, dues: Collection[Due]) -> None:
@@ -146,8 +165,8 @@ class Aggregator:
         """
         self.claim(dues)
         reached = asyncio.Event()
-        tasks = {asyncio.create_task(self._fetch_and_digest(due)): due for due in dues}
-        held: list[tuple[Due, Outcome]] = []
+        tasks = {asyncio.create_task(self._poller.poll(due)): due for due in dues}
+        held: list[Outcome] = []
         results: list[asyncio.Future[Poll]] = []
 
         async def commit(outcome: Outcome, unreachable: bool) -> None:
@@ -161,16 +180,23 @@ class Aggregator:
             for next_done in asyncio.as_completed(tasks):
                 outcome, unreachable = await next_done
                 if unreachable and not reached.is_set():
-                    held.append((outcome.due, outcome))
+                    self.network.unreached(outcome.due.feed, outcome.due.failures, outcome.at)
+                    held.append(outcome)
                     continue
-                reached.set()
-                for _, waiting in held:
-                    await commit(waiting, True)
-                held.clear()
+                if not outcome.excused:
+                    reached.set()
+                    self.network.answered()
+                    for waiting in held:
+                        await commit(waiting, True)
+                    held.clear()
                 await commit(outcome, unreachable)
-            down = len(held) > 1
-            for due, outcome in held:
-                await commit(self._excused(due, outcome) if down else outcome, True)
+            if self.network.down and held:
+                await self._forgive()
+                held = [self._poller.excused(outcome) for outcome in held]
+            else:
+                self.network.blamed.update(self.network.silent)
+            for outcome in held:
+                await commit(outcome, True)
             polls = await asyncio.gather(*results)
             # Which article leads is settled only when all have come: an origin may be polled after its copy.
             copies = await self.read(lambda read: [read.copies_among(poll.articles) for poll in polls])
@@ -272,67 +298,29 @@ class Aggregator:
         """An answer from the database, through the writer's connection."""
         return await self._write(lambda: question(Read(self.store.connection)))
 
-    async def _fetch_and_digest(self, due: Due) -> tuple[Outcome, bool]:
-        """One poll up to its commit, and whether the server was out of reach."""
-        subscription = self._of(due)
-        fetch = self.config.fetch
-        request = Request(
-            due.url, due.etag, due.last_modified, subscription.headers, fetch.timeout.total_seconds(), fetch.max_body
-        )
-        async with self.client.slot(due.url):
-            response = await self.client.get(request)
-            now = self.clock()
-            if isinstance(response, FetchError):
-                return self._failed(due, response, now), response.unreachable
-            outcome = Outcome(
-                due=due,
-                at=now,
-                next_poll=now,
-                status=response.status,
-                etag=response.header("etag"),
-                last_modified=response.header("last-modified"),
-                bytes=len(response.body),
-                seconds=response.seconds,
-            )
-            signals = Signals(fresh_for=schedule.fresh_for(response, now), ttl=due.ttl)
-            if is_own(response.url, self.config.output, self.config.server) or own.claims(
-                response.body, self.config.site
-            ):
-                return self._failed(due, FetchError("is our own output, which would echo for ever", 200), now), False
-            mark = _mark(response, subscription)
-            if response.status == 304 or mark == due.body_hash:
-                return self._scheduled(outcome, signals), False
-            known = await self._write(self.store.feeds.known_hashes, due.feed)
-            sources = await self._write(self.store.feeds.known_sources, due.feed)
-            digest = await self.engine.run(Job(response, subscription, known, sources))
-        if isinstance(digest, ParseError):
-            failed = self._failed(due, FetchError(str(digest), response.status), now)
-            return dataclasses.replace(failed, bytes=len(response.body), seconds=response.seconds), False
-        outcome = dataclasses.replace(
-            outcome, feed=digest.feed, items=digest.items, guids=digest.guids, flaws=digest.flaws, body_hash=mark,
-            sources=digest.sources,
-        )  # fmt: skip
-        if not digest.feed.complete:
-            # A document that broke off is asked for again: what is missing would hide behind a 304.
-            outcome = dataclasses.replace(outcome, etag=None, last_modified=None, body_hash=None)
-        return self._scheduled(outcome, dataclasses.replace(signals, ttl=digest.feed.ttl)), False
+    async def _pushed(self, feed: int, response: Response) -> None:
+        """Commits what a hub has pushed for a feed."""
+        due = await self._write(self.store.feeds.one, feed)
+        if due is None:
+            return
+        outcome = await self._poller.pushed(due, response)
+        if isinstance(outcome, ParseError):
+            self.faults.append(f"a push for {due.title} can't be used: {outcome}")
+            return
+        future: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
+        await self._outcomes.put((outcome, future, False))
+        await future
 
-    def _failed(self, due: Due, error: FetchError, now: datetime) -> Outcome:
-        outcome = Outcome(due, now, now, error.status, str(error), gone=error.status == 410)
-        wait = None if error.retry_after is None else timedelta(seconds=error.retry_after)
-        return self._scheduled(outcome, Signals(failures=due.failures + 1, retry_after=wait))
+    async def _forgive(self) -> None:
+        """Takes failures back that were put on feeds before it was clear that nobody can be reached."""
+        if self.network.blamed:
+            soon = self.clock() + schedule.NETWORK_RETRY
+            await self._write(self._forgive_now, tuple(self.network.blamed), soon)
+            self.network.blamed.clear()
 
-    def _excused(self, due: Due, outcome: Outcome) -> Outcome:
-        return self._scheduled(dataclasses.replace(outcome, excused=True), Signals(network_down=True))
-
-    def _scheduled(self, outcome: Outcome, signals: Signals) -> Outcome:
-        subscription = self._of(outcome.due)
-        after = schedule.next_poll(subscription, signals, outcome.at, self._dice.random())
-        return dataclasses.replace(outcome, next_poll=after)
-
-    def _of(self, due: Due) -> Subscription:
-        """What feeds.yaml says of a feed; it may have been taken out while the poll was under way."""
-        return self._subscriptions.get(due.configured_url) or Subscription(due.configured_url)
+    def _forgive_now(self, feeds: tuple[int, ...], soon: datetime) -> None:
+        with self.store.transaction():
+            self.store.feeds.forgive(feeds, soon)
 
     async def _commit_forever(self) -> None:
         while True:
@@ -372,7 +360,7 @@ class Aggregator:
                     poll = self._commit_one(outcome)
                 except (sqlite3.IntegrityError, sqlite3.DataError, ValueError, OverflowError) as error:
                     execute("ROLLBACK TO poll")
-                    failed = self._failed(
+                    failed = self._poller.failed(
                         outcome.due, FetchError(f"could not be stored: {error}", outcome.status), outcome.at
                     )
                     poll = self._commit_one(failed)
@@ -396,6 +384,8 @@ class Aggregator:
         if outcome.feed is not None:
             self.store.entries.hold(feed, articles, max(_BACKLOG, self.config.output.items // 5))
         title = self.store.feeds.record(outcome, counts["new"], counts["changed"])
+        if outcome.hub is not None:
+            self.websub.found(feed, outcome.hub, now)
         return Poll(
             feed=title,
             url=outcome.due.url,
@@ -404,20 +394,25 @@ class Aggregator:
             changed=counts["changed"],
             copies=Read(self.store.connection).copies_among(articles),
             error=outcome.error,
+            excused=outcome.excused,
             seconds=outcome.seconds,
             articles=tuple(articles),
         )
 
     def _sync(self) -> None:
-        self._subscriptions: dict[str, Subscription] = {s.url: s for s in self.config.feeds}
         with self.store.transaction():
             self.store.feeds.sync(self.config.feeds, self.clock())
+        self._rewind(self.clock())
         rows = Read(self.store.connection).feeds()
         self._by_id = {
-            row["id"]: self._subscriptions[row["configured_url"]]
+            row["id"]: self._poller.subscriptions[row["configured_url"]]
             for row in rows
-            if row["configured_url"] in self._subscriptions
+            if row["configured_url"] in self._poller.subscriptions
         }
+
+    def _rewind(self, now: datetime) -> None:
+        with self.store.transaction():
+            self.store.feeds.rewind({url: s.interval for url, s in self._poller.subscriptions.items()}, now)
 
     async def _write(self, function: Callable[..., T], *args: object) -> T:
         """Runs something in the writer's thread, where alone the database is touched."""
@@ -434,8 +429,3 @@ def client_for(config: Config) -> Client:
 def user_agent(contact: str | None) -> str:
     """What we call ourselves to servers."""
     return f"aggregator/{importlib.metadata.version('aggregator')}" + (f" (+{contact})" if contact else "")
-
-
-def _mark(response: Response, subscription: Subscription) -> bytes:
-    """Of a body and all that decides what becomes of it: the same mark needs no second look."""
-    return hashlib.blake2b(repr(wishes(subscription)).encode() + b"\x1f" + response.body, digest_size=16).digest()

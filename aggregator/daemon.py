@@ -11,6 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -22,7 +23,8 @@ from aggregator.errors import ConfigError
 from aggregator.health import Health
 from aggregator.metrics import TYPE as METRICS_TYPE
 from aggregator.metrics import Gauges, Metrics, Polled
-from aggregator.server import Probe, Server, application, bind
+from aggregator.schedule import spread
+from aggregator.server import Probe, Server, application, bind, with_callback
 from aggregator.store import Due
 from aggregator.systemd import notify
 from aggregator.terminal import printable
@@ -111,7 +113,7 @@ class Daemon:
             Web(lambda: self.config),
             self._probes(),
         )
-        server = Server(app)
+        server = Server(with_callback(app, self.aggregator.websub))
         stack.push_async_callback(_end, server, asyncio.create_task(server.serve([sock])))
         log.info("serving on http://%s/", listen)
         if not str(listen).startswith(("127.", "localhost", "[::1]")) and auth is None:
@@ -136,7 +138,9 @@ class Daemon:
         """Starts the polls that are due, publishes what changed, and says how it stands."""
         try:
             dues = await self.aggregator.due()
-            self._start(dues)
+            # Many feeds of one host are not asked for in one second, as they would be after a start or a long night.
+            self._start(spread(((urlsplit(due.url).netloc, due) for due in dues), self.config.fetch.per_host))
+            self.aggregator.websub.tick(self.clock())
             removed = await self.aggregator.upkeep()
             if removed.stories:
                 log.info("pruned %d stories older than retention.keep", removed.stories)
@@ -203,16 +207,15 @@ class Daemon:
         except Exception:
             log.exception("a group of %d polls failed", len(dues))
             return
-        unreachable = [poll for poll in polls if poll.unreachable]
-        if len(polls) > 1 and len(unreachable) == len(polls):
-            if not self._down:
-                self._down = True
-                log.warning(
-                    "none of %d feeds could be reached (%s: %s): is this machine on-line? Trying again every 2 minutes. "
-                    "`aggregator demo` shows everything without internet",
-                    len(polls), printable(polls[0].feed), printable(polls[0].error or ""),
-                )  # fmt: skip
-        elif self._down:
+        if self.aggregator.network.down and not self._down:
+            self._down = True
+            silent = next((poll for poll in polls if poll.unreachable), polls[0])
+            log.warning(
+                "no feed can be reached (%s: %s): is this machine on-line? Trying again soon; no feed is blamed. "
+                "`aggregator demo` shows everything without internet",
+                printable(silent.feed), printable(silent.error or ""),
+            )  # fmt: skip
+        elif self._down and not self.aggregator.network.down:
             self._down = False
             log.info("the network is back")
         self.passed(polls)
@@ -220,9 +223,8 @@ class Daemon:
     def _heard(self, poll: Poll) -> None:
         name, fields = printable(poll.feed), {"event": "poll", "feed": poll.url, "http_status": poll.status}
         if poll.error is not None:
-            log.log(
-                logging.INFO if self._down else logging.WARNING, "%s: %s", name, printable(poll.error), extra=fields
-            )
+            level = logging.DEBUG if poll.excused else logging.WARNING
+            log.log(level, "%s: %s", name, printable(poll.error), extra=fields)
         elif poll.new or poll.changed:
             counts = {"new": poll.new, "changed": poll.changed, "copies": poll.copies}
             log.info("%s: %d new, %d changed, %d copies", name, *counts.values(), extra={**fields, **counts})

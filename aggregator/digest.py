@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aggregator import clean, dedupe, parse
+from aggregator.clean import fulltext
 from aggregator.errors import ParseError
-from aggregator.filters import Filter, Subject
+from aggregator.filters import Decision, Filter, Subject
 from aggregator.model import Article, Entry, Feed, Response, Subscription
 
 
@@ -24,6 +25,8 @@ class Job:
     subscription: Subscription
     known: frozenset[bytes] = frozenset()  # entry hashes that are stored as they are
     sources: Mapping[bytes, parse.Seen] = field(default_factory=dict)  # what the last document's digest gave as such
+    habits: clean.Habits = field(default=clean.Habits())  # what the feed's last articles have around them
+    pages: Mapping[str, Response] = field(default_factory=dict)  # web pages of articles, by the article's address
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Digest:
     filtered: int = 0  # left out by include and exclude
     flaws: tuple[str, ...] = ()
     sources: Mapping[bytes, parse.Seen] = field(default_factory=dict)  # entries that need no reading the next time
+    decisions: tuple[tuple[str, Decision], ...] = ()  # title and decision of each new entry, where there are filters
 
 
 def digest(job: Job) -> Digest | ParseError:
@@ -54,36 +58,57 @@ def digest(job: Job) -> Digest | ParseError:
     except ParseError as error:
         return ParseError(_with_hint(str(error), job.response))
     feed = found.feed
-    site = site_of(feed, job.subscription)
+    site = site_of(feed, job.subscription, job.habits.decided())
     failed = set()
-    items, flaws, filtered = [], list(feed.flaws), 0
+    cleaned: list[Item] = []
+    flaws = list(feed.flaws)
     sieve, since = Filter(job.subscription.include, job.subscription.exclude), job.subscription.since
+    decisions: list[tuple[str, Decision]] = []
+    has_filter = bool(sieve.include or sieve.exclude or since)
     for number, entry in enumerate(feed.entries):
         mark = entry_hash(entry, job.subscription)
         if mark in job.known:
             continue
         try:
             article = digest_entry(entry, site)
+            if (page := job.pages.get(article.url)) is not None:
+                full = fulltext.completed(entry, page)
+                if isinstance(full, str):
+                    flaws.append(f"full text of {article.url}: {full}"[:300])
+                else:
+                    entry, article = full, digest_entry(full, site)
         except MemoryError:
             raise  # of the worker, not of the entry: the engine tells it
         except Exception as error:  # noqa: BLE001 - a fault of ours in one entry must not cost its neighbours
             flaws.append(f"entry {number + 1} could not be cleaned: {type(error).__name__}: {error}"[:300])
             failed.add(entry.guid)
             continue
-        published = article.published or article.updated
-        if (since and published and published < since) or not sieve.decide(subject_of(article)).passes:
+        cleaned.append(Item(entry, article, mark))
+    items, filtered = [], 0
+    for item in _relearned(cleaned, job, site):
+        published = item.article.published or item.article.updated
+        if since and published and published < since:
+            decision = Decision(False, f"left out: published {published:%Y-%m-%d %H:%M:%SZ}, before `since`")
+        else:
+            decision = sieve.decide(subject_of(item.article))
+        if has_filter:
+            decisions.append((item.article.title, decision))
+        if not decision.passes:
             filtered += 1
         else:
-            items.append(Item(entry, article, mark))
+            items.append(item)
     bare = dataclasses.replace(feed, entries=())
     sources = {mark: seen for mark, seen in found.sources.items() if seen.guid not in failed}
-    return Digest(bare, tuple(items), found.guids, filtered, (*flaws, *sieve.flaws), sources)
+    return Digest(bare, tuple(items), found.guids, filtered, (*flaws, *sieve.flaws), sources, tuple(decisions))
 
 
 def digest_entry(entry: Entry, site: clean.Site) -> Article:
     """One entry, cleaned and fingerprinted."""
     article = clean.clean(entry, site)
-    return dataclasses.replace(article, fingerprint=dedupe.hashes(article.content_text, article.title))
+    text = article.content_text
+    for block in article.faint:
+        text = text.replace(block, "\n", 1)
+    return dataclasses.replace(article, fingerprint=dedupe.hashes(text, article.title))
 
 
 def subject_of(article: Article) -> Subject:
@@ -91,9 +116,25 @@ def subject_of(article: Article) -> Subject:
     return Subject(article.title, article.content_text, article.author or "", article.categories, article.url)
 
 
-def site_of(feed: Feed, subscription: Subscription) -> clean.Site:
-    """What cleaning needs to know of a feed."""
-    return clean.Site(feed.url, feed.home_page_url, feed.language, subscription.remove)
+def site_of(feed: Feed, subscription: Subscription, learned: clean.Decision | None = None) -> clean.Site:
+    """What cleaning needs to know of a feed; `learned` is what it repeats around its articles (store: `habits`)."""
+    known = learned if learned is not None and subscription.learn else clean.Decision()
+    return clean.Site(feed.url, feed.home_page_url, feed.language, subscription.remove, known)
+
+
+def _relearned(items: list[Item], job: Job, site: clean.Site) -> list[Item]:
+    """The items, cleaned again where this document itself shows that something in them is the feed's furniture."""
+    if not job.subscription.learn or not items:
+        return items
+    decision = job.habits.with_items(item.article.edges for item in items).decided()
+    now_known = dataclasses.replace(site, learned=decision)
+    fresh = (decision.cut | decision.faint) - (site.learned.cut | site.learned.faint)
+    return [
+        item
+        if fresh.isdisjoint(item.article.edges)
+        else dataclasses.replace(item, article=digest_entry(item.entry, now_known))
+        for item in items
+    ]
 
 
 def entry_hash(entry: Entry, subscription: Subscription) -> bytes:
@@ -104,7 +145,8 @@ def entry_hash(entry: Entry, subscription: Subscription) -> bytes:
 
 def wishes(subscription: Subscription) -> tuple[object, ...]:
     """All that the operator can say about what becomes of a feed's entries."""
-    return subscription.remove, subscription.include, subscription.exclude, subscription.since
+    text = (subscription.remove, subscription.learn, subscription.full_text)
+    return (*text, subscription.include, subscription.exclude, subscription.since)
 
 
 def _rules(subscription: Subscription) -> tuple[object, ...]:

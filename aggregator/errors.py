@@ -47,7 +47,8 @@ class FetchError(AggregatorError):
     """No usable response: refused, timed out, too large, incomplete, or an HTTP error status.
 
     `status` is the HTTP status where one came (else None), `retry_after` the seconds the server asked us to wait,
-    `unreachable` is true where no HTTP response came at all (no network, no such host, refused).
+    `unreachable` is true where no HTTP response came at all (no network, no such host, refused), `redirects` are the
+    (status, address) pairs on the way to the failure.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class FetchError(AggregatorError):
         self.status = status
         self.retry_after = retry_after
         self.unreachable = unreachable
+        self.redirects: tuple[tuple[int, str], ...] = ()
 
     def __str__(self) -> str:
         return self.message

@@ -116,8 +116,3 @@ def fault(pattern: str) -> str | None:
     except (regex.error, RecursionError, OverflowError, ValueError) as error:
         return f"is no regular expression: {error}"
     return None
-
-
-def passes(text: str, include: Collection[str], exclude: Collection[str]) -> bool:
-    """Whether a text alone is let through."""
-    return Filter(include, exclude).decide(Subject(text=text)).passes

@@ -48,6 +48,7 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     timeout: float = 30.0  # seconds, for everything together
     max_body: int = 10 * 2**20  # bytes, decoded
+    validators_url: str | None = None  # where the validators came from, if not from `url`: a redirect's target
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,10 @@ class Response:
     def header(self, name: str) -> str | None:
         """The first value of a header field, or None."""
         return next((value for key, value in self.headers if key == name), None)
+
+    def values(self, name: str) -> str | None:
+        """All values of a list-valued field as one (RFC 9110 §5.3), or None."""
+        return ", ".join(value for key, value in self.headers if key == name) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +163,9 @@ class Article:
     source: Source | None
     credits: tuple[str, ...]  # addresses named as where the text is from
     fingerprint: tuple[int, ...] = ()  # see dedupe.fingerprint
+    image: str | None = None  # address of the one to show beside the title
+    edges: tuple[int, ...] = ()  # marks of the blocks near its edges, see clean.habits
+    faint: tuple[str, ...] = ()  # blocks of content_text that the feed repeats too often to tell copies by
 
     @property
     def removed_text(self) -> str:

@@ -5,6 +5,7 @@ It knows the published documents and nothing else; the writer is out of its reac
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import contextlib
@@ -14,13 +15,13 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -40,6 +41,7 @@ ALIASES = {
     "rss": "feed.rss",
     "opml.xml": "feeds.opml",
 }
+_PUSH_SIZE, _PUSH_SECONDS = 10 * 2**20, 30.0  # largest push of a hub, and how long it may take
 _OTHERS = ("healthz", "readyz", "metrics")  # paths that have routes of their own, for GET and HEAD
 _STYLED = ("atom", "rss")
 # The articles were made safe when they were stored; a second lock costs nothing.
@@ -51,6 +53,14 @@ _SAFE = {
 
 
 Probe = Callable[[], tuple[int, bytes, str]]  # status, body and media type of an answer made at the moment
+
+
+class Callback(Protocol):
+    """Where hubs bring news to (WebSub): outside the password, since hubs have none; the token is one."""
+
+    async def verify(self, token: str, query: Mapping[str, str], now: datetime) -> str | None: ...
+
+    async def push(self, token: str, headers: Mapping[str, str], body: bytes) -> int: ...
 
 
 class Pages(Protocol):
@@ -102,6 +112,29 @@ def application(
 def _probed(probe: Probe) -> Response:
     status, body, kind = probe()
     return Response(body, status, {**_SAFE, "Cache-Control": "no-store"}, kind)
+
+
+def with_callback(app: Starlette, callback: Callback) -> Starlette:
+    """The application with /websub/<token>, where hubs bring news to."""
+
+    async def websub(request: Request) -> Response:
+        token = request.path_params["token"]
+        if request.method != "POST":
+            challenge = await callback.verify(token, request.query_params, datetime.now(UTC))
+            return PlainTextResponse(challenge or "", 404 if challenge is None else 200, _SAFE)
+        body = b""
+        try:
+            async with asyncio.timeout(_PUSH_SECONDS):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > _PUSH_SIZE:
+                        return PlainTextResponse("413: too large\n", 413, _SAFE)
+        except (TimeoutError, ClientDisconnect):
+            return PlainTextResponse("408: too slow\n", 408, _SAFE)
+        return Response(status_code=await callback.push(token, request.headers, body), headers=_SAFE)
+
+    app.router.routes.insert(0, Route("/websub/{token}", websub, methods=["GET", "POST"]))
+    return app
 
 
 @dataclass(frozen=True, slots=True)

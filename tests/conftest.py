@@ -17,6 +17,7 @@ import pytest
 from aggregator.config import Config, Listen, loads
 from aggregator.server import Server, application, bind
 from aggregator.site import Site
+from tests.awkward import Awkward, awkward_site
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 DATA = Path(__file__).parent / "data"
@@ -137,6 +138,13 @@ def config_for(folder: Path, *feeds: str, more: str = "") -> Config:
     text = f'server: {{listen: false}}\nfetch: {{allow_private: ["127.0.0.1"], timeout: 5s}}\n{more}feeds:\n{lines}'
     (folder / "feeds.yaml").write_text(text, encoding="utf-8")
     return loads(text, folder / "feeds.yaml")
+
+
+@pytest.fixture
+def site() -> Iterator[Awkward]:
+    """A fresh awkward site."""
+    with awkward_site() as site:
+        yield site
 
 
 @dataclass

@@ -138,3 +138,108 @@ def test_the_threshold_is_the_operators(web: Web, tmp_path: Path, threshold: flo
     config = dataclasses.replace(config, dedupe=dataclasses.replace(config.dedupe, threshold=threshold))
     polled(config)
     assert rows(config, "SELECT count(*) FROM stories") == [(1 if threshold < 1 else 2,)]
+
+
+LETTER = "You read a letter from the mole; hear all of them read aloud at the quay, every day but Monday."
+
+
+def letters(count: int, start: int = 0) -> list[Post]:
+    words = (
+        "amber basin cargo depot eddy ferry grain hull inlet jetty keel lock mast north oar pier quay rope sail tide"
+    )
+    say = words.split()
+
+    def line(n: int, k: int) -> str:
+        seen = f"{say[(n + k) % 20]} and {say[(n * 3 + k * 7) % 20]} were seen near {say[n % 20]} {n}{k}"
+        return f"<p>{seen}, said the {say[(n * k) % 20]} master of the day.</p>"
+
+    texts = ["".join(line(n, k) for k in range(5)) for n in range(count)]
+    return [Post(f"Letter {say[n % 20]} {n}", f"{text}<p>{LETTER}</p>", f"http://l.example/{n}")
+            for n, text in enumerate(texts) if n >= start]  # fmt: skip
+
+
+@pytest.mark.parametrize("learn", [True, False])
+def test_a_feed_s_own_furniture_is_learned_by_counting(web: Web, tmp_path: Path, learn: bool) -> None:
+    config = config_for(tmp_path, f"{{url: {web.url('/l')}, learn: {str(learn).lower()}}}")
+    web.pages["/l"] = Answer(rss(*letters(4)))
+    polled(config)
+    query = (
+        "SELECT count(*), sum(content_text LIKE '%read aloud%'), sum(removed LIKE '%earned%') "
+        "FROM articles JOIN _sources ON article_id = id"
+    )
+    assert rows(config, query) == [(4, 4, 0)]
+    web.pages["/l"] = Answer(rss(*letters(9)))
+    polled(config, 1)
+    assert rows(config, query) == [(9, 4, 5) if learn else (9, 9, 0)]
+    assert rows(config, "SELECT count(*) FROM _edges") == [(9,)]
+    assert rows(config, "SELECT max(copies) FROM stories") == [(1,)]
+
+
+def test_what_the_operator_s_selectors_find_is_removed_and_said(web: Web, tmp_path: Path) -> None:
+    post = Post("A", f'{RELEASE}<div class="share">Tell a friend</div>', "http://a.example/1")
+    web.pages["/f"] = Answer(rss(post))
+    polled(config_for(tmp_path, f"{{url: {web.url('/f')}, remove: [div.share]}}"))
+    config = config_for(tmp_path, f"{{url: {web.url('/f')}, remove: [div.share]}}")
+    assert rows(config, "SELECT removed_text, content_text LIKE '%friend%' FROM articles") == [("Tell a friend", 0)]
+
+
+PAGE = f"""<!doctype html><html><head><title>Mole</title></head><body><nav><a href="/">Home</a><a href="/b">Boats</a></nav>
+<article><h1>Board to mend mole</h1>{RELEASE}<p>The pilots, who have asked for this since the storm of three winters ago,
+will be led through the southern basin by two new lights until then.</p><p>See <a href="/plan">the plan</a>.</p></article>
+<footer>© 2026 Harbour. Follow us on all channels.</footer></body></html>"""
+
+
+def full_text(web: Web, tmp_path: Path) -> Config:
+    post = Post("Board to mend mole", "<p>The harbour board agreed on Monday to rebuild it.</p>", web.url("/story"))
+    web.pages["/f"] = Answer(rss(post))
+    return config_for(tmp_path, f"{{url: {web.url('/f')}, full_text: true}}")
+
+
+def test_the_full_text_is_fetched_once_and_cleaned(web: Web, tmp_path: Path) -> None:
+    config = full_text(web, tmp_path)
+    web.pages["/story"] = Answer(PAGE.encode(), headers={"Content-Type": "text/html; charset=utf-8"})
+    polled(config)
+    [(text, html, summary)] = rows(config, "SELECT content_text, content_html, summary FROM articles")
+    assert "two new lights" in str(text)
+    assert "Follow us" not in str(text)
+    assert f'<a href="{web.url("/plan")}">the plan</a>' in str(html)
+    assert summary == "The harbour board agreed on Monday to rebuild it."
+    polled(config, 1)
+    assert [seen.path for seen in web.seen].count("/story") == 1
+
+
+@pytest.mark.parametrize(
+    ("robots", "page", "said"),
+    [
+        (Answer(b"User-agent: *\nDisallow: /story"), Answer(PAGE.encode()), "robots.txt does not allow it"),
+        (Answer(b"", 503), Answer(PAGE.encode()), "robots.txt does not allow it"),
+        (Answer(b"", 404), Answer(b"gone", 410), "HTTP 410"),
+        (Answer(b"", 404), Answer(b"%PDF", headers={"Content-Type": "application/pdf"}), "is no web page"),
+        (Answer(b"", 404), Answer(b"<p>Please log in.", headers={"Content-Type": "text/html"}), "full text of"),
+        (
+            Answer(b"", 404),
+            Answer(b"<html><body><p>" + b"Accept all cookies. " * 90),
+            "full text of",
+        ),
+    ],
+    ids=["robots", "robots-down", "gone", "pdf", "login", "cookies"],
+)
+def test_without_full_text_the_summary_stays_and_the_reason_is_kept(
+    web: Web, tmp_path: Path, robots: Answer, page: Answer, said: str
+) -> None:
+    config = full_text(web, tmp_path)
+    web.pages["/robots.txt"], web.pages["/story"] = robots, page
+    polled(config)
+    assert rows(config, "SELECT content_text FROM articles") == [("The harbour board agreed on Monday to rebuild it.",)]
+    assert said in str(rows(config, "SELECT flaws FROM _feed_state"))
+    assert rows(config, "SELECT failures FROM feeds") == [(0,)]
+    if said.startswith("robots"):
+        assert "/story" not in [seen.path for seen in web.seen]
+
+
+def test_a_page_on_a_private_address_is_not_fetched(web: Web, tmp_path: Path) -> None:
+    web.pages["/f"] = Answer(rss(Post("A", "<p>Short.</p>", "http://127.0.0.2:9/x")))
+    config = config_for(tmp_path, f"{{url: {web.url('/f')}, full_text: true}}")
+    polled(config)
+    assert "127.0.0.2" in str(rows(config, "SELECT flaws FROM _feed_state"))
+    assert rows(config, "SELECT content_text FROM articles") == [("Short.",)]

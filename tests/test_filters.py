@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,8 @@ from aggregator.digest import Job, digest
 from aggregator.errors import ParseError
 from aggregator.filters import Decision, Filter, Subject, fault, split
 from aggregator.model import Response, Subscription
-from tests.conftest import Post, rss
+from tests.conftest import Answer, Post, Web, config_for, rss
+from tests.test_cli import run
 
 ARTICLE = Subject(
     "Flood warning", "The river rises.\nSponsored link", "Ann Bot", ("Weather", "News"), "http://x.example/a?b"
@@ -65,6 +68,19 @@ def test_a_document_is_read_in_spite_of_an_evil_pattern() -> None:
     assert not isinstance(found, ParseError)
     assert len(found.items) == 50
     assert any("took longer" in flaw for flaw in found.flaws)
+
+
+def test_a_decision_is_explained(web: Web, tmp_path: Path) -> None:
+    web.pages["/f"] = Answer(
+        rss(Post("A flood", link="http://x.example/1"), Post("A storm", link="http://x.example/2"))
+    )
+    config_for(tmp_path, web.url("/f"), more="defaults: {exclude: ['title:storm']}\n")
+    shown = run("test", web.url("/f"), "--show", "filter", cwd=tmp_path)
+    assert shown.returncode == 0
+    assert "stored    A flood" in shown.stdout
+    assert "left out  A storm\n  because: exclude 'title:storm' is found in it" in shown.stdout
+    rows = json.loads(run("test", web.url("/f"), "--json", cwd=tmp_path).stdout)["filter"]
+    assert [row["passes"] for row in rows] == [True, False]
 
 
 def test_places_of_a_real_entry() -> None:

@@ -7,10 +7,13 @@ import json
 import re
 from pathlib import Path
 
+import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from aggregator.daemon import Daemon
-from aggregator.metrics import OUTCOMES, Gauges, Metrics, Polled
+from aggregator.metrics import OUTCOMES, TYPE, Gauges, Metrics, Polled
+from aggregator.server import Probe, application
+from aggregator.site import Site
 from tests.conftest import NOW, Answer, Post, Web, config_for, rss
 
 DASHBOARD = Path(__file__).parent.parent / "docs" / "deploy" / "grafana.json"
@@ -86,3 +89,23 @@ def _expressions(node: object) -> list[str]:
         own = [node["expr"]] if isinstance(node.get("expr"), str) else []
         return own + [text for value in node.values() for text in _expressions(value)]
     return [text for value in node for text in _expressions(value)] if isinstance(node, list) else []
+
+
+def test_metrics_want_the_password_and_healthz_does_not(tmp_path: Path) -> None:
+    probes: dict[str, Probe] = {
+        "metrics": lambda: (200, Metrics("1").text(), TYPE),
+        "healthz": lambda: (503, b"no tick for 61 s\n", "text/plain"),
+        "readyz": lambda: (503, b"not ready\n", "text/plain"),
+    }
+    app = application(Site(tmp_path), "me:secret", lambda: True, probes=probes)
+
+    async def ask(path: str, **more: str) -> tuple[int, str]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x.example") as client:
+            answer = await client.get(path, headers=more)
+            return answer.status_code, answer.headers["content-type"]
+
+    assert asyncio.run(ask("/metrics"))[0] == 401
+    assert asyncio.run(ask("/readyz"))[0] == 401
+    assert asyncio.run(ask("/healthz"))[0] == 503
+    assert asyncio.run(ask("/metrics", Authorization="Basic bWU6c2VjcmV0")) == (200, TYPE)
+    assert asyncio.run(ask("/readyz", Authorization="Basic bWU6c2VjcmV0"))[0] == 503

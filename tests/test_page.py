@@ -90,22 +90,6 @@ def test_almost_all_is_not_all() -> None:
     assert (words.percent(0.999), words.percent(1.0)) == ("99%", "100%")
 
 
-@pytest.mark.parametrize(
-    ("status", "error", "part"),
-    [
-        (404, "HTTP 404", "nothing at this address"),
-        (410, "HTTP 410", "gone for good"),
-        (429, "HTTP 429", "too often"),
-        (503, "HTTP 503", "in trouble"),
-        (200, "this is a web page", "no feed"),
-        (None, "certificate verify failed", "certificate"),
-        (None, "can't connect", "could not be reached"),
-    ],
-)
-def test_errors_in_plain_words(status: int | None, error: str, part: str) -> None:
-    assert part in words.trouble(status, error)
-
-
 # ---- an article's HTML ----------------------------------------------------------------------------------------------
 
 
@@ -469,6 +453,26 @@ def test_a_story_shows_who_published_when_and_what_they_changed(site: Served) ->
     assert "/Public Release" in page[page.index("Removed before comparing") :]
 
 
+def test_what_matching_looks_past_is_shown_as_such(web: Web, tmp_path: Path) -> None:
+    standing = (
+        "<p>Kindly note that everything on these pages reaches you straight from the keepers of the outer lights.</p>"
+    )
+    texts = [f"{standing}<p>{' '.join(f'{word}{n}' for word in WORDS * 3)}.</p>" for n in range(5)]
+    posts = [Post(f"Light {n}", text, f"http://x.example/{n}") for n, text in enumerate(texts)]
+    web.pages["/a"] = Answer(rss(*posts, Post("Mole", standing + RELEASE, "http://x.example/m"), title="Lights"))
+    web.pages["/b"] = Answer(rss(Post("Mole", RELEASE, "http://y.example/m")))
+    config = config_for(tmp_path, f"{{url: {web.url('/a')}, learn: false, role: republisher}}", web.url("/b"))
+    poll(config)
+    with serve(config) as site:
+        found = re.search(r'href="(story/\d+)\?copy', site.get("/").body)
+        assert found is not None
+        page = site.get(f"/{found[1]}").body
+    masked = " ".join(re.findall(r'<span class="masked">(.*?)</span>', page))
+    assert "everything on these pages reaches you" in masked
+    assert "mole" not in masked
+    assert '<div class="masked"><dt>masked</dt>' in page
+
+
 def test_an_article_may_hold_everything(site: Served) -> None:
     number = re.search(r'(story/\d+)">Everything', site.get("/").body)
     assert number is not None
@@ -512,7 +516,7 @@ def test_programs_get_short_words(site: Served) -> None:
 def test_the_feeds_in_trouble_come_first_with_advice(site: Served) -> None:
     page = site.get("/feeds").body
     assert page.index("Failing") < page.index("Well")
-    assert "There is nothing at this address any more." in page
+    assert "The feed is not there any more: <code>aggregator add</code> its site again" in page
     assert "100% copies, typically 2 hours behind the origin" in page
     assert page.count('role="img" aria-label="New articles per day') == 6  # the one that failed has none
 

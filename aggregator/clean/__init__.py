@@ -1,29 +1,35 @@
 """Entry -> Article: article HTML that is safe, whole, and free of what a republisher added. Pure; rules are data.
 
+shape        what an entry holds, made one HTML fragment: plain text, escaped twice, too long
 characters   illegal characters go, misread ones are repaired
 select       elements that the operator's CSS selectors name go (beautifulsoup4)
-walk         one parse, one walk: addresses, pixels, hidden nodes, furniture
+defuse       what would stall a parser goes
+tokens       one parse; the fragment as a flat list
+page         one walk: addresses, images, embeds, hidden nodes; runs of text
+furniture    which runs a republisher added, by rules (rules/*.yaml); habits: by counting
+tidy         empty nodes and runs of line breaks go
 sanitize     nh3 with a fixed allow-list, last
-tree         the text of what is left
 """
 
 from __future__ import annotations
 
-import html
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from aggregator.clean import links, select, tree, walk
+from aggregator.clean import habits as habits
+from aggregator.clean import links, select, shape, tokens, walk
 from aggregator.clean.characters import legal, line
+from aggregator.clean.furniture import Surroundings
+from aggregator.clean.habits import Decision, Habits
 from aggregator.model import Article, Enclosure, Entry, Removal, Text
 
-__all__ = ["VERSION", "Site", "clean"]
+__all__ = ["VERSION", "Decision", "Habits", "Site", "clean"]
 
-VERSION = 1  # of the rules: articles cleaned by another are cleaned again by a replay
-LONGEST = 2**20  # characters of an entry's HTML; the rest is dropped and marked
+VERSION = 2  # of the rules: articles cleaned by another are cleaned again by a replay
 _SUMMARY = 300  # characters
-_HTML_TAG = re.compile(r"<(?:/?[a-zA-Z][a-zA-Z0-9]{0,15}(?:\s[^<>]*)?/?|!--.*?--)>", re.S)
+_SENTENCE_END = re.compile(r"(?<!\b\w)(?<!\b(?:Mr|Dr|St|No|vs))(?<!\bMrs)[.!?…][\"”’»)]*(?=\s+[^\sa-z])|[。！？]")
+_UNPARTED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ class Site:
     home_page_url: str | None = None
     language: str | None = None
     remove: tuple[str, ...] = ()  # CSS selectors
+    learned: Decision = field(default=Decision())
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -45,37 +52,41 @@ def clean(entry: Entry, site: Site) -> Article:
     """The article in an entry. Never raises for what an entry holds."""
     url = _url(entry, site)
     body = entry.content if entry.content.value.strip() else entry.summary
-    base = links.resolve(site.url, body.base) or url
-    markup = _markup(body)
+    base = links.absolute(site.url, body.base) or url
+    title = _title(entry.title)
+    markup = shape.html(body)
     removed: list[Removal] = []
     if site.remove:
         markup, texts = select.without(markup, site.remove)
         removed += [Removal("remove", line(text, 10_000)) for text in texts]
-    done = walk.transform(markup, base, site.hosts | {_host(url) or ""})
+    around = Surroundings(site.hosts | {_host(url) or ""}, title, site.learned.cut)
+    done = shape.whole(markup, lambda part: walk.transform(part, base, around))
     removed += done.removed
-    text = tree.text(done.html)
-    title = _title(entry.title) or line(text, 80) or url
     source = entry.source
     credits = [links.resolve(base, link) for link in (*entry.via, *done.credits)]
     if source is not None:
         credits += [links.resolve(base, link) for link in (source.home_page_url, source.url)]
+    enclosures = tuple(_enclosures(entry, base))
     return Article(
         guid=line(entry.guid, 2100) or url,
         url=url,
-        title=title,
+        title=title or line(done.text, 80) or url,
         author=line(entry.author, 300) or None if entry.author else None,
-        summary=_summary(entry, text),
+        summary=_summary(entry, done.text, base, around),
         content_html=done.html,
-        content_text=text,
+        content_text=done.text,
         removed=tuple(removed),
         categories=tuple(dict.fromkeys(filter(None, (line(category, 200) for category in entry.categories))))[:100],
-        enclosures=tuple(_enclosures(entry, base)),
+        enclosures=enclosures,
         language=_language(entry.language) or _language(site.language),
-        word_count=len(text.split()),
+        word_count=_words(done.text),
         published=entry.published,
         updated=entry.updated,
         source=source,
         credits=tuple(dict.fromkeys(link for link in credits if link and link != url)),
+        image=_lead_image(done.image, enclosures),
+        edges=tuple(mark for mark, _ in done.edges),
+        faint=tuple(text for mark, text in done.edges if mark in site.learned.faint),
     )
 
 
@@ -85,46 +96,45 @@ def _url(entry: Entry, site: Site) -> str:
     for candidate in candidates:
         if candidate and (url := links.resolve(site.url, candidate)) and (candidate != entry.guid or _host(candidate)):
             return url
-    return links.resolve(site.url, site.url) or site.url
-
-
-def _markup(text: Text) -> str:
-    value = legal(text.value)
-    if len(value) > LONGEST:
-        value = value[:LONGEST]
-        cut = value.rfind("<")
-        if cut > value.rfind(">"):
-            value = value[:cut]  # not in the middle of a tag
-        value += "\n\n[…]" if not text.html else "<p>[…]</p>"
-    if text.html and _HTML_TAG.search(value) is None and "&lt;" not in value and "\n\n" in value.strip():
-        # Plain text that a feed calls HTML: its blank lines are paragraphs.
-        return "".join(f"<p>{part}</p>" for part in re.split(r"\n\s*\n", value.strip()))
-    if text.html:
-        return value
-    paragraphs = re.split(r"\n\s*\n", value.strip())
-    return "".join("<p>" + html.escape(part, quote=False).replace("\n", "<br>") + "</p>" for part in paragraphs if part)
+    return links.absolute(site.url, site.url) or site.url
 
 
 def _title(title: Text) -> str:
     value = legal(title.value[:20_000])
-    return line(tree.text(value) if title.html else value)
+    return shape.unescaped(line(tokens.text(value) if title.html else value))
 
 
-def _summary(entry: Entry, text: str) -> str:
+def _summary(entry: Entry, text: str, base: str, around: Surroundings) -> str:
+    """The feed's own, else the first sentences of the text."""
     if entry.content.value.strip() and entry.summary.value.strip():
-        own = walk.transform(_markup(entry.summary), "", frozenset()).html
-        if summary := line(tree.text(own), 1000):
+        own = walk.transform(shape.html(entry.summary)[: shape.LONGEST], base, around).text
+        if summary := line(own, 1000):
             return summary
-    text = line(text, _SUMMARY + 200)
+    text = line(text[: 4 * _SUMMARY], 4 * _SUMMARY)
     if len(text) <= _SUMMARY:
         return text
+    sentence = max((end.end() for end in _SENTENCE_END.finditer(text, 0, _SUMMARY)), default=0)
+    if sentence >= _SUMMARY // 3:
+        return text[:sentence].rstrip()
     return text[: text.rfind(" ", 0, _SUMMARY) if " " in text[:_SUMMARY] else _SUMMARY].rstrip(" ,;:–-") + "…"
+
+
+def _words(text: str) -> int:
+    """Words; in scripts that do not part them, characters count, as word processors do."""
+    if text.isascii():
+        return len(text.split())
+    return len(_UNPARTED.sub(" x ", text).split())
+
+
+def _lead_image(first: str | None, enclosures: tuple[Enclosure, ...]) -> str | None:
+    """The image the feed attaches, else the first of the article that is worth it."""
+    return next((known.url for known in enclosures if (known.type or "").startswith("image/")), first)
 
 
 def _enclosures(entry: Entry, base: str) -> list[Enclosure]:
     found = []
     for enclosure in entry.enclosures[:100]:
-        if address := links.resolve(base, enclosure.url):
+        if address := links.absolute(base, enclosure.url):
             kind = re.fullmatch(r"[\w.+-]{1,60}/[\w.+-]{1,60}", enclosure.type or "")
             found.append(Enclosure(address, kind and kind[0], enclosure.length))
     return found

@@ -1,229 +1,81 @@
-"""The transform: one parse, one walk over the tree; afterwards only nh3 touches the markup."""
+"""The transform: one parse, one walk along the tokens; afterwards only nh3 touches the markup."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from dataclasses import dataclass
 
-from selectolax.lexbor import LexborNode
-
-from aggregator.clean import furniture, links
+from aggregator.clean import furniture, habits, tokens
+from aggregator.clean.furniture import Surroundings
+from aggregator.clean.page import LazyBlocks, Page
 from aggregator.clean.sanitize import sanitize
-from aggregator.clean.tree import BLOCKS, MEDIA, body, walk
+from aggregator.clean.tidy import tidy
 from aggregator.model import Removal
 
-_DROP = frozenset(
-    (
-        "script style template noscript object embed applet svg form input button select textarea option link meta "
-        "title base head frame frameset canvas dialog"
-    ).split()
-)
-_PROTECTING = frozenset("pre table blockquote figure code".split())
-_TIDY = frozenset(
-    "p div span section article a b i em strong li ul ol h1 h2 h3 h4 h5 h6 figure small header footer".split()
-)
-_HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\s*(?:!|;|$)", re.I)
-_CITING = frozenset("blockquote q del ins".split())
-_SOURCES = ("src", "poster")
-
-
-@dataclass(slots=True)
-class Run:
-    """Text nodes that stand in one line of the page, in the making of a Block."""
-
-    nodes: list[LexborNode] = field(default_factory=list)
-    text: list[str] = field(default_factory=list)
-    hrefs: list[str] = field(default_factory=list)
-    media: bool = False
-    protected: bool = False
-
-    def block(self) -> furniture.Block:
-        return furniture.Block(" ".join("".join(self.text).split()), self.media, self.protected)
+_MOST_PASSES = 8
+_NOWHERE = Surroundings()
+_LOCAL = re.compile(r' href="#([^"]*)"')
+_ID = re.compile(r' id="([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """Safe HTML, what was removed as furniture, and the addresses that the removed text linked to."""
+    """Safe HTML, its text, what was removed, where that linked to, the lead image, and the blocks near the edges."""
 
     html: str
-    removed: tuple[Removal, ...]
-    credits: tuple[str, ...]
+    text: str
+    removed: tuple[Removal, ...] = ()
+    credits: tuple[str, ...] = ()
+    image: str | None = None
+    edges: tuple[tuple[int, str], ...] = ()  # (mark, text), see habits
 
 
-def transform(html: str, base: str, hosts: frozenset[str]) -> Cleaned:
-    """Cleans an HTML fragment whose relative links are relative to `base`; `hosts` choose among the furniture rules."""
-    root = body(html)
-    runs = _walk(root, base)
-    found = furniture.find([run.block() for run in runs], hosts)
+def transform(html: str, base: str, around: Surroundings = _NOWHERE) -> Cleaned:
+    """Cleans an HTML fragment whose relative links are relative to `base`.
+
+    The result is a fixed point: cleaned again, it gives itself, byte for byte. Mostly one pass shows that, since nh3
+    changes nothing of it; misnested markup may need a few more.
+    """
+    first, steady = _once(html, base, around)
+    done, removed, credits = first, list(first.removed), list(first.credits)
+    for _ in range(_MOST_PASSES):
+        if steady:
+            break
+        before = done.html
+        done, steady = _once(before, base, around)
+        steady = steady or done.html == before
+        removed += done.removed
+        credits += done.credits
+    if not steady:
+        # Markup that never comes to rest: its words are what can be saved.
+        done, _ = _once("<pre>" + tokens.escape(done.text) + "</pre>", base, around)
+    return Cleaned(done.html, done.text, tuple(removed), tuple(dict.fromkeys(credits)), done.image, first.edges)
+
+
+def _once(html: str, base: str, around: Surroundings) -> tuple[Cleaned, bool]:
+    """One pass, and whether another would change nothing."""
+    page = Page(base, tokens.serialised(html))
+    page.run()
+    blocks = LazyBlocks(page)
+    found = furniture.candidates(blocks, around)
+    # What was known by a class name, which is gone afterwards, or was too much to go, is to be looked at again.
+    settled = not any(blocks[index].hint for index in found) and len(found) < furniture.DEEPEST
+    if found and not furniture.is_little(found, blocks):
+        found, settled = {}, False
     removed, credits = [], []
     for index in sorted(found):
-        removed.append(Removal(found[index], runs[index].block().text))
-        credits += runs[index].hrefs
-        _take_out(runs[index])
-    return Cleaned(sanitize(root.inner_html or ""), tuple(removed), tuple(dict.fromkeys(credits)))
-
-
-def _walk(root: LexborNode, base: str) -> list[Run]:
-    runs: list[Run] = []
-    run = Run()
-    protecting = 0
-    breaks = 0  # <br> in a row
-
-    def close() -> None:
-        nonlocal run
-        if run.nodes or run.media:
-            runs.append(run)
-        run = Run(protected=protecting > 0)
-
-    steps = walk(root)
-    skip: bool | None = None
-    while True:
-        try:
-            node, entering = steps.send(skip)
-        except StopIteration:
-            break
-        skip = None
-        if node.is_text_node:
-            value = node.text_content or ""
-            run.nodes.append(node)
-            run.text.append(value)
-            breaks = breaks if value.isspace() else 0
-            continue
-        tag = node.tag or ""
-        if not entering:
-            if tag in _PROTECTING:
-                protecting -= 1
-            if tag in BLOCKS:
-                close()
-            if tag in _TIDY and _is_empty(node):
-                run.nodes = [known for known in run.nodes if known.parent != node]
-                node.decompose()
-            continue
-        if tag == "br":
-            breaks += 1
-            if breaks > 2:
-                node.decompose()
-                skip = True
-                continue
-            run.nodes.append(node)
-            close()
-            continue
-        if not node.is_element_node or tag in _DROP or _hidden(node):
-            node.decompose()
-            skip = True
-            continue
-        if tag in _PROTECTING:
-            protecting += 1
-        if tag in BLOCKS:
-            close()
-            breaks = 0
-        if tag in MEDIA:
-            if not _medium(node, tag, base):
-                node.decompose()
-                skip = True
-                if tag in _PROTECTING:
-                    protecting -= 1
-                continue
-            run.media = True
-        _addresses(node, tag, base)
-        if tag == "a" and (href := node.attrs.get("href")):
-            run.hrefs.append(href)
-    close()
-    return runs
-
-
-def _hidden(node: LexborNode) -> bool:
-    attributes = node.attrs
-    if "hidden" in attributes:
-        return True
-    return "style" in attributes and _HIDDEN.search(attributes.get("style") or "") is not None
-
-
-def _is_empty(node: LexborNode) -> bool:
-    child = node.first_child
-    while child is not None:
-        if not child.is_text_node or (child.text_content or "").strip():
-            return False
-        child = child.next
-    return True
-
-
-def _medium(node: LexborNode, tag: str, base: str) -> bool:
-    """Makes an image or embed right; False where nothing of it is worth keeping."""
-    if tag == "img":
-        return _image(node, base)
-    if tag == "iframe":
-        address = links.resolve(base, node.attrs.get("src"))
-        if address is None:
-            return False
-        title = node.attrs.get("title") or urlsplit(address).hostname or address
-        link = body("<p><a></a></p>")
-        anchor = link.css_first("a")
-        assert anchor is not None
-        anchor.attrs["href"] = address
-        anchor.insert_child(title)
-        paragraph = link.first_child
-        assert paragraph is not None
-        node.insert_before(paragraph)
-        return False
-    return True
-
-
-def _image(node: LexborNode, base: str) -> bool:
-    attributes = node.attrs
-    source = attributes.get("src") or ""
-    lazy = attributes.get("data-src") or attributes.get("data-lazy-src") or attributes.get("data-original")
-    if lazy and (not source or source.startswith("data:") or links.resolve(base, lazy)):
-        source = lazy
-    address = links.resolve(base, source)
-    if address is None or links.counts_readers(address):
-        return False
-    if _small(attributes.get("width")) and _small(attributes.get("height")):
-        return False
-    attributes["src"] = address
-    candidates = attributes.get("srcset") or attributes.get("data-srcset")
-    if candidates:
-        attributes["srcset"] = _srcset(candidates, base)
-    return True
-
-
-def _small(value: str | None) -> bool:
-    return value is not None and re.fullmatch(r"\s*[01](?:px)?\s*", value) is not None
-
-
-def _srcset(value: str, base: str) -> str:
-    """The candidates of a srcset with absolute addresses (HTML §4.8.4.3.10: an address may hold commas, not end in one)."""
-    result = []
-    for match in re.finditer(r"[\s,]*(\S*[^\s,])(?:\s+([^,\s]+))?\s*(?:,|$)", value[:20_000]):
-        if address := links.resolve(base, match[1]):
-            result.append(f"{address.replace(',', '%2C')} {match[2] or ''}".strip())
-    return ", ".join(result)
-
-
-def _addresses(node: LexborNode, tag: str, base: str) -> None:
-    attributes = node.attrs
-    if tag == "a" and "href" in attributes:
-        href = links.resolve(base, attributes.get("href"), ("http", "https", "mailto"))
-        if href is None:
-            del attributes["href"]
-        else:
-            attributes["href"] = href
-    elif tag in ("video", "audio", "source", "track"):
-        for name in _SOURCES:
-            if name in attributes:
-                attributes[name] = links.resolve(base, attributes.get(name)) or ""
-        if tag == "source" and (candidates := attributes.get("srcset")):
-            attributes["srcset"] = _srcset(candidates, base)
-    elif tag in _CITING and "cite" in attributes:
-        attributes["cite"] = links.resolve(base, attributes.get("cite")) or ""
-
-
-def _take_out(run: Run) -> None:
-    """Removes the nodes of a run and the elements that are empty without them."""
-    for node in run.nodes:
-        parent = node.parent
-        node.decompose()
-        while parent is not None and parent.tag in _TIDY and _is_empty(parent):
-            empty, parent = parent, parent.parent
-            empty.decompose()
+        if blocks[index].text:
+            removed.append(Removal(found[index], blocks[index].text))
+        credits += [address for address in blocks[index].addresses if address[:4] == "http"]
+        page.take_out(page.runs[index])
+    tail = page.cut_tail(blocks, found, around)
+    removed += tail
+    pieces = tidy(page.out)
+    raw = "".join([markup for _, markup in pieces]).strip()
+    safe = sanitize(raw)
+    text = tokens.joined(pieces if safe == raw else tokens.visible(safe))
+    local = set(_LOCAL.findall(safe)) if 'href="#' in safe else set()
+    steady = settled and not tail and safe == raw and local == (set(_ID.findall(safe)) if ' id="' in safe else set())
+    image = next((url for index, url in page.pictures if page.out[index] is not None), None)
+    edges = habits.edges(blocks, around.title)
+    return Cleaned(safe, text, (*page.forms, *removed), tuple(credits), image, edges), steady

@@ -57,8 +57,15 @@ class _Witness:
 @with_config
 @with_json
 @click.option("-n", "--number", default=3, show_default=True, type=click.IntRange(0, 1000), help="Entries to show.")
+@click.option(
+    "--show",
+    type=click.Choice(["all", "filter"]),
+    default="all",
+    show_default=True,
+    help="filter: only why each entry is stored, or left out by include, exclude and since.",
+)
 @click.argument("url")
-def test(config_path: Path, url: str, as_json: bool, number: int) -> None:
+def test(config_path: Path, url: str, as_json: bool, number: int, show: str) -> None:
     """Try one feed and show each stage: request, response, feed, entries, what cleaning removes, next poll.
 
     URL is any address, or the address or title of a feed in feeds.yaml, which is then tried as it is configured there.
@@ -67,6 +74,7 @@ def test(config_path: Path, url: str, as_json: bool, number: int) -> None:
     \b
     Examples:
       aggregator test https://www.nato.int/rss
+      aggregator test --show filter "Phys.org"
       aggregator test --json https://example.org/ | jq .candidates
     """
     default = config_path == Path("feeds.yaml") and not config_path.exists()
@@ -78,6 +86,8 @@ def test(config_path: Path, url: str, as_json: bool, number: int) -> None:
     report = asyncio.run(_try(config, subscription, number))
     if as_json:
         print_json(report)
+    elif show == "filter" and report["error"] is None:
+        _show_filter(report)
     else:
         _show(report)
     if report["error"] is not None:
@@ -106,6 +116,10 @@ async def _try(config: Config, subscription: Subscription, number: int) -> dict[
         "error": poll.error,
         "candidates": [{"url": link.url, "title": link.title, "declared": link.declared} for link in links],
         "feed": digest and _feed(digest),
+        "filter": [
+            {"title": title, "passes": decision.passes, "reason": decision.reason}
+            for title, decision in (digest.decisions if digest else ())
+        ],
         "entries": [_entry(item) for item in digest.items[:number]] if digest else [],
         "schedule": {"interval_seconds": subscription.interval.total_seconds(), "jitter": subscription.jitter,
                      "polled_at": fetched, "next_poll_at": due, "stretched": stretched},
@@ -208,6 +222,14 @@ def _show(report: dict[str, Any]) -> None:
     if schedule["stretched"]:
         _line("later, because", "it failed" if report["error"] else "the server or the feed asks for it")
     click.echo("\nNothing was stored.")
+
+
+def _show_filter(report: dict[str, Any]) -> None:
+    if not report["filter"]:
+        click.echo("It has no include, exclude or since: every entry is stored.")
+    for row in report["filter"]:
+        _head("stored" if row["passes"] else "left out", row["title"])
+        _line("because", row["reason"].partition(": ")[2])
 
 
 def _show_entry(number: int, entry: dict[str, Any]) -> None:

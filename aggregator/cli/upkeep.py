@@ -148,6 +148,10 @@ def prune(config_path: Path, as_json: bool, dry_run: bool) -> None:
 
     The daemon does the same by itself, in small steps. A story goes when its newest article is too old, and does not
     come back from a feed that still shows it.
+
+    \b
+    Example:
+      aggregator prune --dry-run
     """
     config = load(config_path)
     found = _would_prune(config)

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import dataclasses
 import difflib
+import functools
 import os
 import re
 import types
@@ -31,6 +32,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "feeds.jitter": (0, 1),
     "feeds.priority": (-1_000_000, 1_000_000),
 }
+
+
+_hints = functools.cache(typing.get_type_hints)  # of a class; a file has thousands of feeds
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -192,7 +196,7 @@ class _Reader:
 
     def values(self, cls: Any, node: yamlfile.Mapping, prefix: str) -> dict[str, Any]:
         """The values of the keys of `node` that `cls` has and that are right; the rest are faults."""
-        hints = typing.get_type_hints(cls)
+        hints = _hints(cls)
         result = {}
         for key, item in node.items.items():
             if key in hints and not (cls is Subscription and key == "url"):

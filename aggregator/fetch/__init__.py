@@ -1,4 +1,12 @@
-"""Request -> Response | FetchError: one polite, bounded GET. Failures are values. The only door of httpx."""
+"""Request -> Response | FetchError: one polite, bounded GET. Failures are values. The only door of httpx.
+
+address    what goes on the request line, byte for byte
+guard      which numbers may be connected
+connect    names into numbers into connections
+client     the hops of one poll: validators, redirects, secrets, the deadline
+decode     Content-Encoding under a cap
+explain    what went wrong, in words
+"""
 
 from aggregator.fetch.client import Client
 from aggregator.fetch.guard import Guard

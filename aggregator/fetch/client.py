@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import http.cookiejar
-import os
-import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
-import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from aggregator import schedule
 from aggregator.errors import FetchError
+from aggregator.fetch.address import Address, join, parse
+from aggregator.fetch.connect import Dialer, Names
 from aggregator.fetch.decode import Decoder
+from aggregator.fetch.explain import explain
 from aggregator.fetch.guard import Guard
+from aggregator.fetch.transport import Transport
 from aggregator.model import Request, Response
 
 ACCEPT = (
@@ -29,41 +28,95 @@ ACCEPT = (
     "application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, */*;q=0.1"
 )
 MAX_REDIRECTS = 5
-_POST_TIMEOUT = 30.0  # seconds
 _REDIRECTS = (301, 302, 303, 307, 308)
+_DOCUMENTS = (200, 203, 226)
 
 
 class Client:
     """One client for all requests of this program; use it as an async context manager.
 
-    httpx speaks over an aiohttp transport: the CPU cost of httpx's own pool grows with its open connections, and
-    aiohttp's connector lets the guard see each address as it is connected. c-ares resolves names without threads, so
-    dead names stall nobody.
+    `proxy` is http://[user:password@]host:port. Raises FetchError where it is not.
     """
 
     def __init__(
         self, user_agent: str, guard: Guard, concurrency: int = 100, per_host: int = 2, proxy: str | None = None
     ) -> None:
+        self.names = Names()
         self._agent = user_agent
         self._guard = guard
-        self._proxy = proxy
+        try:
+            self._proxy = parse(proxy) if proxy else None
+        except FetchError as error:
+            raise FetchError(f"fetch.proxy: {error}") from None
+        free = (self._proxy.host, self._proxy.port) if self._proxy else None
+        self._transport = Transport(Dialer(self.names, guard, free), self._proxy)
         self._slots = asyncio.Semaphore(concurrency)
-        self._concurrency = concurrency
         self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_host))
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(
-            limit=self._concurrency,
-            ssl=ssl.create_default_context(),
-            socket_factory=self._guard.socket,
-            resolver=aiohttp.AsyncResolver(),
-            keepalive_timeout=15,
-        )
-        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
-        proxy = httpx.Proxy(self._proxy) if self._proxy else None
-        self._http = httpx.AsyncClient(
-            transport=AiohttpTransport(client=session, proxy=proxy), trust_env=False, cookies=_no_cookies()
-        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.names.close()
+
+    @contextlib.asynccontextmanager
+    async def slot(self, url: str) -> AsyncIterator[None]:
+        """Waits for a turn: first at the host, then among all. Hold it for as long as the body is in memory."""
+        with contextlib.suppress(FetchError):
+            address = parse(url)
+            url = address.site
+            if self._proxy is None:
+                # Before a slot is taken: hundreds of dead names then wait beside the living, not before them. What is
+                # wrong with the name is said by `get`, which finds the answer known.
+                await self.names.addresses(address.host)
+        async with self._hosts[url], self._slots:
+            yield
+
+    async def get(self, request: Request) -> Response | FetchError:
+        """One GET, redirects followed. Never raises for what a server or a network does."""
+        return await self._bounded(_Poll(self, request))
+
+    async def post(self, url: str, form: Sequence[tuple[str, str]]) -> int | FetchError:
+        """One POST of a form, guarded like everything else; gives the status of a 2xx answer. Redirects are not followed.
+
+        Never raises for what a server or a network does.
+        """
+        answer = await self._bounded(_Poll(self, Request(url), urlencode(form).encode()))
+        return answer if isinstance(answer, FetchError) else answer.status
+
+    async def _bounded(self, poll: _Poll) -> Response | FetchError:
+        try:
+            async with asyncio.timeout(poll.request.timeout), poll:
+                return await poll.run()
+        except FetchError as error:
+            failure = error
+        except TimeoutError:
+            failure = FetchError(
+                f"no complete answer within {poll.request.timeout:g} s (fetch.timeout)", unreachable=not poll.answered
+            )
+        except Exception as error:  # noqa: BLE001 - a failure of one feed is a value, whatever raised it
+            failure = explain(error, poll.answered)
+        failure.redirects = tuple(poll.redirects)
+        return failure.with_traceback(None)
+
+
+class _Poll:
+    """One request with all its hops."""
+
+    def __init__(self, client: Client, request: Request, form: bytes | None = None) -> None:
+        self.request = request
+        self.redirects: list[tuple[int, str]] = []
+        self.answered = False  # whether the header of an answer has come
+        self._client = client
+        self._form = form
+        # Its cookies live as long as it does: some sites set one and redirect to see it again.
+        self._http = httpx.AsyncClient(transport=client._transport, trust_env=False)
+        self._sent: set[tuple[str, str | None]] = set()
+        self._start = asyncio.get_running_loop().time()
+
+    async def __aenter__(self) -> Self:
         await self._http.__aenter__()
         return self
 
@@ -72,148 +125,129 @@ class Client:
     ) -> None:
         await self._http.__aexit__(kind, value, trace)
 
-    @contextlib.asynccontextmanager
-    async def slot(self, url: str) -> AsyncIterator[None]:
-        """Waits for a turn: first at the host, then among all. Hold it for as long as the body is in memory."""
-        async with self._hosts[urlsplit(url).netloc.rpartition("@")[2].lower()], self._slots:
-            yield
-
-    async def get(self, request: Request) -> Response | FetchError:
-        """One GET, redirects followed. Never raises for what a server or a network does."""
-        start = asyncio.get_running_loop().time()
-        try:
-            async with asyncio.timeout(request.timeout):
-                return await self._follow(request, start)
-        except FetchError as error:
-            return error
-        except TimeoutError:
-            return FetchError(f"no complete answer within {request.timeout:g} s (fetch.timeout)", unreachable=True)
-        except Exception as error:  # noqa: BLE001 - a failure of one feed is a value, whatever raised it
-            return FetchError(_explain(error), unreachable=isinstance(error, httpx.TransportError))
-
-    async def post(self, url: str, form: Sequence[tuple[str, str]]) -> int | FetchError:
-        """One POST of a form, guarded like everything else; gives the status of a 2xx answer. Redirects are not followed.
-
-        Never raises for what a server or a network does.
-        """
-        headers = {"User-Agent": self._agent, "Content-Type": "application/x-www-form-urlencoded"}
-        try:
-            outgoing = self._http.build_request("POST", url, headers=headers, content=urlencode(form).encode())
-            async with asyncio.timeout(_POST_TIMEOUT):
-                with self._guard.watch(outgoing.url.host):
-                    response = await self._http.send(outgoing, stream=True, follow_redirects=False)
-                await response.aclose()
-        except TimeoutError:
-            return FetchError(f"no complete answer within {_POST_TIMEOUT:g} s", unreachable=True)
-        except Exception as error:  # noqa: BLE001 - a hub that fails is a value, whatever raised it
-            return FetchError(_explain(error), unreachable=isinstance(error, httpx.TransportError))
-        status = response.status_code
-        return status if 200 <= status < 300 else FetchError(f"HTTP {status} {response.reason_phrase}".strip(), status)
-
-    async def _follow(self, request: Request, start: float) -> Response:
-        url = httpx.URL(request.url)
-        cookies = httpx.Cookies()
-        redirects: list[tuple[int, str]] = []
+    async def run(self) -> Response:
+        """Follows the hops to the end. Raises FetchError, and what httpcore raises."""
+        first = address = parse(self.request.url)
+        validated = parse(self.request.validators_url) if self.request.validators_url else first
+        trusted = True
         while True:
-            outgoing = self._http.build_request("GET", url, headers=self._headers(request, url))
-            cookies.set_cookie_header(outgoing)
-            with self._guard.watch(url.host) as refused:
-                try:
-                    response = await self._http.send(outgoing, stream=True, follow_redirects=False)
-                except httpx.TransportError:
-                    if refused:
-                        raise FetchError(
-                            f"{url.host} is at {refused[0]}, which is not a public address; "
-                            f'to allow it: fetch.allow_private: ["{url.host}"]'
-                        ) from None
-                    raise
-            try:
-                cookies.extract_cookies(response)
-                if response.status_code in _REDIRECTS and "location" in response.headers:
-                    if len(redirects) == MAX_REDIRECTS:
-                        raise FetchError(f"more than {MAX_REDIRECTS} redirects", response.status_code)
-                    url = _target(url, response.headers["location"])
-                    redirects.append((response.status_code, str(url)))
-                    continue
-                return await self._read(request, response, tuple(redirects), start)
-            finally:
-                await response.aclose()
+            fields = self._client_fields(address)
+            if trusted and first.trusts(address):
+                fields = _over(fields, ("Authorization", first.login), *self.request.headers)
+            else:
+                trusted = False  # once away, never again: the way back may be somebody else's
+            if address.login:
+                fields = _over(fields, ("Authorization", address.login))
+            # Validators belong to the address they came from (RFC 9110 §8.8).
+            conditional = str(address) == str(validated) and self._form is None and self._has_validators()
+            if conditional:
+                fields = _over(fields, *self._conditions())
+            async with self._send(address, fields) as answer:
+                status, location = answer.status_code, answer.extensions["location"]
+                if status not in _REDIRECTS or location is None or self._form is not None:
+                    if status == 304 and not conditional:
+                        raise FetchError("HTTP 304: says that nothing has changed, but was not asked that", 304)
+                    return await self._read(answer, address)
+            if len(self.redirects) == MAX_REDIRECTS:
+                raise FetchError(f"more than {MAX_REDIRECTS} redirects", status)
+            address = join(address, location)
+            self.redirects.append((status, str(address)))
 
-    def _headers(self, request: Request, url: httpx.URL) -> dict[str, str]:
-        headers = {"User-Agent": self._agent, "Accept": ACCEPT, "Accept-Encoding": "gzip, deflate"}
-        first = httpx.URL(request.url)
-        if (url.scheme, url.host, url.port) == (first.scheme, first.host, first.port):
-            headers.update(request.headers)  # may hold secrets: they are for the configured site alone
-        if url == first:
-            # Validators belong to the URL they came from (RFC 9110 §8.8).
-            if request.etag is not None:
-                headers["If-None-Match"] = request.etag
-            if request.last_modified is not None:
-                headers["If-Modified-Since"] = request.last_modified
-        return headers
+    @contextlib.asynccontextmanager
+    async def _send(self, address: Address, fields: dict[str, str]) -> AsyncIterator[httpx.Response]:
+        if self._client._proxy is not None:
+            self._refuse_visibly_private(address)
+        outgoing = httpx.Request(
+            "GET" if self._form is None else "POST",
+            str(address),
+            headers=[(name.encode("ascii"), _bytes(value)) for name, value in fields.items()],
+            content=self._form,
+            extensions={"target": address.target.encode("ascii")},
+        )
+        self._http.cookies.set_cookie_header(outgoing)
+        sent = (str(address), outgoing.headers.get("cookie"))
+        if sent in self._sent:
+            raise FetchError("redirects in a circle")
+        self._sent.add(sent)
+        # A request of our own making: httpx adds nothing to it, and the body stays as it is on the wire.
+        response = await self._http.send(outgoing, stream=True)
+        try:
+            self.answered = True
+            yield response
+        finally:
+            await response.aclose()
 
-    async def _read(
-        self, request: Request, response: httpx.Response, redirects: tuple[tuple[int, str], ...], start: float
-    ) -> Response:
-        status = response.status_code
-        if status not in (200, 203, 226, 304):
-            wait = schedule.retry_after(response.headers.get("retry-after"), datetime.now(UTC))
-            raise FetchError(f"HTTP {status} {response.reason_phrase}".strip(), status, wait)
+    def _refuse_visibly_private(self, address: Address) -> None:
+        """Behind a proxy names are the proxy's to resolve; what is private to the eye is still refused here."""
+        local = address.host.rstrip(".") == "localhost" or address.host.rstrip(".").endswith(".localhost")
+        number = "127.0.0.1" if local else address.host
+        with contextlib.suppress(ValueError):  # a name
+            if not self._client._guard.allowed(number, address.port, address.host):
+                raise self._client._guard.refusal(number, address.port, address.host)
+
+    def _client_fields(self, address: Address) -> dict[str, str]:
+        fields = {"Host": address.netloc, "User-Agent": self._client._agent}
+        if self._form is not None:
+            form = {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(self._form))}
+            return {**fields, **form, "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+        return {**fields, "Accept": ACCEPT, "Accept-Encoding": "gzip, deflate"}
+
+    def _has_validators(self) -> bool:
+        return bool(self.request.etag or self.request.last_modified)
+
+    def _conditions(self) -> list[tuple[str, str | None]]:
+        return [
+            ("If-None-Match", self.request.etag or None),
+            ("A-IM", "feed" if self.request.etag else None),  # RFC 3229 with the feed manipulation: new entries only
+            ("If-Modified-Since", self.request.last_modified or None),
+        ]
+
+    async def _read(self, answer: httpx.Response, address: Address) -> Response:
+        status = answer.status_code
+        headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in answer.headers.raw)
+        response = Response(str(address), status, headers, b"", tuple(self.redirects))
+        good = 200 <= status < 300 if self._form is not None else status in (*_DOCUMENTS, 304)
+        if not good:
+            wait = schedule.retry_after(response.header("retry-after"), datetime.now(UTC))
+            raise FetchError(_status(answer), status, wait)
+        if status == 226 and (response.header("im") or "feed").strip().lower() != "feed":
+            raise FetchError("HTTP 226: the server sent a difference of a kind that was not asked for", status)
         body = b""
-        if status != 304:
-            decoder = Decoder(response.headers.get("content-encoding"), request.max_body)
-            async for chunk in response.aiter_raw():
+        if status != 304 and self._form is None:
+            decoder = Decoder(response.values("content-encoding"), self.request.max_body)
+            async for chunk in answer.aiter_raw():
                 decoder.feed(chunk)
             body = decoder.body()
-        return Response(
-            url=str(response.request.url),
-            status=status,
-            headers=tuple(
-                (key.decode("latin-1").lower(), value.decode("latin-1")) for key, value in response.headers.raw
-            ),
-            body=body,
-            redirects=redirects,
-            seconds=asyncio.get_running_loop().time() - start,
-        )
+        seconds = asyncio.get_running_loop().time() - self._start
+        return Response(str(address), status, headers, body, tuple(self.redirects), seconds)
 
 
-def _target(url: httpx.URL, location: str) -> httpx.URL:
+def _over(fields: dict[str, str], *others: tuple[str, str | None]) -> dict[str, str]:
+    """The fields with others put over them; names are the same in any case (RFC 9110 §5.1)."""
+    merged = dict(fields)
+    for name, value in others:
+        if value is not None:
+            merged = {known: old for known, old in merged.items() if known.lower() != name.lower()}
+            merged[name] = value
+    return merged
+
+
+def _bytes(value: str) -> bytes:
+    """Header fields came as bytes and were decoded as ISO 8859-1; so they go back the same (RFC 9110 §5.5)."""
     try:
-        target = url.join(location)
-    except (httpx.InvalidURL, ValueError):
-        raise FetchError("redirects to something that is no address") from None
-    if target.scheme not in ("http", "https") or not target.host:
-        raise FetchError("redirects to something that is not http")
-    return target
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode("utf-8")  # written by a person, in feeds.yaml
 
 
-def _no_cookies() -> httpx.Cookies:
-    """A jar that keeps nothing: cookies live for one poll only, in a jar of its own."""
-    cookies = httpx.Cookies()
-    cookies.jar.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-    return cookies
-
-
-def _explain(error: BaseException) -> str:
-    """The true cause in words: aiohttp's errors arrive wrapped, a refused connection even as a time-out."""
-    chain = [error]
-    while chain[-1].__cause__ is not None:
-        chain.append(chain[-1].__cause__)
-    for link in chain:
-        match link:
-            case aiohttp.ClientConnectorDNSError():
-                return f"can't find the host {link.host}"
-            case aiohttp.ClientConnectorCertificateError():
-                return f"the certificate of {link.host} is not valid: {link.certificate_error}"
-            case ssl.SSLError():
-                return f"TLS failed: {getattr(chain[-1], 'reason', None) or 'no handshake'}"
-            case aiohttp.InvalidURL():
-                return "the address is not valid"
-            case aiohttp.ClientPayloadError():
-                return "the body is incomplete: the connection closed before its end"
-            case aiohttp.ServerDisconnectedError():
-                return "the server closed the connection without an answer"
-            case OSError(errno=int() as number):
-                return os.strerror(number).lower()
-    first_line = str(chain[-1]).strip().partition("\n")[0]
-    return f"{type(chain[-1]).__name__}: {first_line}" if first_line else type(chain[-1]).__name__
+def _status(answer: httpx.Response) -> str:
+    reason = answer.extensions.get("reason_phrase", b"").decode("latin-1").strip()
+    said = f"HTTP {answer.status_code} {reason}".strip()[:100]
+    match answer.status_code:
+        case 204:
+            return f"{said}: there is no document in it"
+        case 206:
+            return f"{said}: a part of the document, which was not asked for"
+        case status if status in _REDIRECTS:
+            return f"{said}: a redirect that does not say where to"
+    return said

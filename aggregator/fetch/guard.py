@@ -1,86 +1,63 @@
 """Which addresses we connect to: public ones, and what `fetch.allow_private` names.
 
-The check sits in the socket factory, so it sees the very address that is about to be connected: there is no second
-look-up that a rebinding name could answer differently, and literals and odd spellings arrive here as plain numbers.
+The check is made on the very number that is about to be connected, on every hop: there is no second look-up that a
+rebinding name could answer differently, and odd spellings have become plain numbers by then.
 """
 
 from __future__ import annotations
 
-import contextvars
 import ipaddress
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 
-from aiohttp.connector import AddrInfoType
+from aggregator.errors import FetchError
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))  # RFC 6052, RFC 8215
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """The host a request means, and the addresses that were refused to it."""
-
-    host: str
-    refused: list[str] = field(default_factory=list)
-
-
-_attempt: contextvars.ContextVar[_Attempt] = contextvars.ContextVar("attempt")
+Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Guard:
-    """A socket factory for aiohttp that refuses non-public addresses.
-
-    `allow` holds hosts, host:port pairs, addresses or CIDR networks, as in `fetch.allow_private`.
-    """
+    """Says which addresses may be connected. `allow` holds hosts, host:port pairs, addresses or CIDR networks."""
 
     def __init__(self, allow: tuple[str, ...] = ()) -> None:
         self.networks = []
-        self.hosts = set()
+        self.names = set()
         for item in allow:
             try:
-                self.networks.append(ipaddress.ip_network(item, strict=False))
+                self.networks.append(ipaddress.ip_network(item.strip().strip("[]"), strict=False))
             except ValueError:
-                self.hosts.add(item.lower().strip())
-
-    @contextmanager
-    def watch(self, host: str) -> Iterator[list[str]]:
-        """Connections made inside are for `host`; gives the list that refused addresses are added to."""
-        attempt = _Attempt(host.lower().strip("[]"))
-        token = _attempt.set(attempt)
-        try:
-            yield attempt.refused
-        finally:
-            _attempt.reset(token)
-
-    def socket(self, info: AddrInfoType) -> socket.socket:
-        """Makes the socket for one address. Raises PermissionError for one that is refused."""
-        family, kind, protocol, _, address = info
-        host, port = str(address[0]), int(address[1])
-        attempt = _attempt.get(_Attempt(host))
-        if not self.allowed(host, port, attempt.host):
-            attempt.refused.append(host)
-            raise PermissionError(f"{host} is not a public address")
-        sock = socket.socket(family, kind, protocol)
-        sock.setblocking(False)
-        return sock
+                self.names.add(item.lower().strip())
 
     def allowed(self, address: str, port: int, host: str) -> bool:
         """Whether `host`, which resolved to `address`, may be connected at `port`."""
-        ip = plain(ipaddress.ip_address(address.partition("%")[0]))
-        if ip.is_global and not ip.is_multicast:
+        outer = ipaddress.ip_address(address.partition("%")[0])
+        ip = plain(outer)
+        if is_public(ip):
             return True
-        names = {host, f"{host}:{port}", str(ip), f"{ip}:{port}", f"[{ip}]:{port}"}
-        return bool(names & self.hosts) or any(ip in network for network in self.networks)
+        host = host.lower().rstrip(".")
+        spellings = {host, f"[{host}]", str(ip), str(outer), f"[{ip}]", f"[{outer}]"}
+        named = spellings | {f"{name}:{port}" for name in spellings}
+        return bool(named & self.names) or any(
+            ip in network or outer in network for network in self.networks if network.num_addresses
+        )
+
+    def refusal(self, address: str, port: int, host: str) -> FetchError:
+        """Why not, and what would open it."""
+        where = host if host == address else f"{host} is at {address}, which"
+        host = f"[{host}]" if ":" in host else host.rstrip(".")
+        return FetchError(
+            f'{where} is not a public address; to allow it: fetch.allow_private: ["{host}:{port}"]', unreachable=False
+        )
 
 
-def plain(ip: Address) -> Address:
+def is_public(ip: Ip) -> bool:
+    """Whether an address can be anybody's in the world (IANA special-purpose registries)."""
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+
+
+def plain(ip: Ip) -> Ip:
     """The IPv4 address inside a v4-mapped, 6to4 or NAT64 one; any other as it is."""
     if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _NAT64:
+        if any(ip in network for network in _NAT64):
             return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         return ip.ipv4_mapped or ip.sixtofour or ip
     return ip

@@ -5,7 +5,7 @@ river, story, health, about
            what each page shows, made of rows
 parts      small pieces of these
 render     templates -> HTML, and the rules of the page (Content-Security-Policy)
-words      numbers, times and faults in words
+words      numbers and times in words
 content    an article's HTML inside our page
 diff       a lead and its copy, word by word
 charts     coordinates of the pictures

@@ -46,7 +46,7 @@ def compare(lead: str, copy: str, masked: Sequence[str] = ()) -> Diff:
     cut = len(ours) > LONGEST or len(theirs) > LONGEST
     ours, theirs = ours[:LONGEST], theirs[:LONGEST]
     a, b = [_fold(word) for word in ours], [_fold(word) for word in theirs]
-    mask = _mask(b, masked)
+    mask = _mask(theirs, masked)
     # Words that are all over a long text would make this quadratic; autojunk leaves them to their neighbours.
     matcher = difflib.SequenceMatcher(None, a, b, autojunk=len(a) > 600)
     pieces: list[Piece] = []
@@ -65,15 +65,24 @@ def _runs(kind: Kind, words: list[str], mask: bytearray) -> Iterator[Piece]:
         yield Piece("masked" if is_masked else kind, "".join(chosen), len(chosen))
 
 
-def _mask(words: list[str], passages: Sequence[str]) -> bytearray:
-    """A 1 for each word that belongs to one of the passages."""
-    mask = bytearray(len(words))
+def _mask(tokens: list[str], passages: Sequence[str]) -> bytearray:
+    """A 1 for each token that belongs to one of the passages, whose words may be parted in another way."""
+    found = [(word, number) for number, token in enumerate(tokens) for word in _words(token)] if passages else []
+    flat = [word for word, _ in found]
+    mask = bytearray(len(tokens))
     for passage in passages:
-        sought = [_fold(word) for word in _tokens(passage)]
-        for i in range(len(words) - len(sought) + 1) if sought else ():
-            if words[i] == sought[0] and words[i : i + len(sought)] == sought:
-                mask[i : i + len(sought)] = b"\x01" * len(sought)
+        sought = _words(passage)
+        for i in range(len(flat) - len(sought) + 1) if sought else ():
+            if flat[i] == sought[0] and flat[i : i + len(sought)] == sought:
+                for _, number in found[i : i + len(sought)]:
+                    mask[number] = 1
     return mask
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(
+        r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+", text.casefold()
+    )
 
 
 def _tokens(text: str) -> list[str]:

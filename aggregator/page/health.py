@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
+from aggregator.advice import advice
 from aggregator.page import charts, parts, words
 from aggregator.page.parts import DAYS, Row
 
@@ -67,7 +68,7 @@ def feed(row: Row, statistics: Statistics) -> Feed:
         polled=parts.time_of(row["last_fetched_at"]) if row["last_fetched_at"] else None,
         next=parts.time_of(row["next_poll_at"]) if row["state"] == "active" and row["last_fetched_at"] else None,
         error=row["last_error"],
-        advice=words.trouble(row["http_status"], row["last_error"] or "") if failing else "",
+        advice=advice(row["state"], row["http_status"], row["last_error"], row["failures"]) if failing else "",
         failures=row["failures"],
         line=Line(charts.sparkline(counts), total, max(counts)),
         rate=_rate(total),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -89,6 +89,14 @@ def _time(value: datetime, now: datetime) -> Markup:
     )
 
 
+def _sentence(text: str) -> Markup:
+    """A clause with `code` in it as a sentence."""
+    pieces = re.split("`([^`]*)`", f"{text[:1].upper()}{text[1:]}.")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if number % 2 else piece for number, piece in enumerate(pieces)
+    )
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
@@ -101,7 +109,7 @@ def _environment() -> Environment:
         name: getattr(words, name)
         for name in ("ago", "span", "later", "exact", "machine", "count", "size", "percent", "language", "direction")
     }
-    environment.filters.update(filters, time=_time, segment=lambda value: quote(str(value), safe=""))
+    environment.filters.update(filters, time=_time, sentence=_sentence)
     return environment
 
 

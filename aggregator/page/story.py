@@ -77,7 +77,11 @@ def view(row: Row, members: Sequence[Row], lead: Row, copy: Row | None) -> Story
     first = next(member for member in shown if member.leads)
     others = [member for member in shown if not member.leads]
     compared = next((member for member in others if copy is not None and member.id == copy["id"]), None)
-    difference = diff.compare(lead["content_text"], copy["content_text"]) if copy is not None and compared else None
+    difference = (
+        diff.compare(lead["content_text"], copy["content_text"], copy["boilerplate"])
+        if copy is not None and compared
+        else None
+    )
     tally: list[tuple[str, int]] = [(kind, difference.words(kind)) for kind in diff.KINDS] if difference else []
     tally = [(kind, number) for kind, number in tally if number or kind != "masked"]
     removed: Sequence[Row] = copy["removed"][:40] if copy is not None else []

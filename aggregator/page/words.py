@@ -1,4 +1,4 @@
-"""Numbers, times and faults in the words people use."""
+"""Numbers and times in the words people use."""
 
 from __future__ import annotations
 
@@ -94,33 +94,3 @@ def language(tag: str) -> str:
 def direction(tag: str | None) -> str:
     """The value of `dir` for text in a language; without one the text itself must tell."""
     return "rtl" if (tag or "").partition("-")[0].lower() in _RIGHT_TO_LEFT else "auto"
-
-
-def trouble(status: int | None, error: str) -> str:
-    """What a failed poll means for a person, beside the error itself; "" where nothing is to add."""
-    if status is None:
-        return _without_answer(error.lower())
-    known = {
-        401: "The feed asks for a password: set an Authorization header among its headers in feeds.yaml.",
-        403: "The site refuses us. It may not want programs, or wonder who we are: fetch.contact in feeds.yaml tells it.",
-        404: "There is nothing at this address any more. The site's own page may say where the feed is now.",
-        410: "The feed is gone for good, says its server; it will not be asked for again.",
-        429: "We ask too often for this site; we wait as long as it wishes.",
-    }
-    if status in known:
-        return known[status]
-    if 500 <= status <= 599:
-        return "The site itself is in trouble. It usually passes; we try again by ourselves."
-    if 200 <= status <= 299:
-        return "An answer came, but no feed was in it. Its address may have changed."
-    return ""
-
-
-def _without_answer(error: str) -> str:
-    if "certificate" in error or "tls" in error or "ssl" in error:
-        return "The site's certificate is not in order, so we don't trust the answer."
-    if "resolve" in error or "dns" in error or "name or service" in error or "getaddrinfo" in error:
-        return "No site has this name, or the name service can't be reached."
-    if "timeout" in error or "timed out" in error or "time" in error:
-        return "The site is too slow to answer. We try again by ourselves."
-    return "The site could not be reached. We try again by ourselves."

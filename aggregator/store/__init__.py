@@ -17,6 +17,7 @@ from aggregator.store.database import copy, is_ours, open_reader, open_writer, r
 from aggregator.store.examples import Example
 from aggregator.store.feeds import Due, Outcome
 from aggregator.store.health import Check, checks
+from aggregator.store.hubs import Hub
 from aggregator.store.index import StoreIndex, probe, sweep
 from aggregator.store.metadata import metadata
 from aggregator.store.pages import Before, Pages, Slow, Wanted, open_pages
@@ -32,6 +33,7 @@ __all__ = [
     "Due",
     "Example",
     "Expired",
+    "Hub",
     "Outcome",
     "Pages",
     "Read",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
@@ -49,6 +49,7 @@ class Articles:
             number = int(cursor.lastrowid or 0)
             self._source(number, item, hash_of_text)
             index.insert(self.connection, number, article.fingerprint)
+            self._edges(number, feed, article.edges)
             return Saved(number, "new", article.fingerprint)
         number = row["id"]
         changed = (row["text_hash"], row["title"]) != (hash_of_text, article.title)
@@ -65,6 +66,7 @@ class Articles:
                 (*(value for _, value in different), number),
             )
         self._source(number, item, hash_of_text)
+        self._edges(number, feed, article.edges)
         if changed:
             index.remove(self.connection, number, dedupe.hashes(row["content_text"], row["title"]))
             index.insert(self.connection, number, article.fingerprint)
@@ -103,6 +105,22 @@ class Articles:
                 json.dumps(item.article.credits, ensure_ascii=False),
                 clean.VERSION,
             ),
+        )
+
+    def habits(self, feed: int) -> clean.Habits:
+        """What the feed's last articles have near their edges, newest first."""
+        rows = self.connection.execute(
+            "SELECT marks FROM _edges WHERE feed_id = ? ORDER BY article_id DESC LIMIT ?",
+            (feed, clean.habits.REMEMBERED),
+        )
+        return clean.Habits(tuple(frozenset(json.loads(row["marks"])) for row in rows))
+
+    def _edges(self, article: int, feed: int, marks: Sequence[int]) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO _edges VALUES (?, ?, ?)", (article, feed, json.dumps(marks)))
+        self.connection.execute(
+            "DELETE FROM _edges WHERE feed_id = ?1 AND article_id < "
+            "(SELECT article_id FROM _edges WHERE feed_id = ?1 ORDER BY article_id DESC LIMIT 1 OFFSET ?2)",
+            (feed, clean.habits.REMEMBERED - 1),
         )
 
 

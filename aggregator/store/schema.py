@@ -107,6 +107,25 @@ CREATE TABLE _feed_state (         -- what a poll needs to know of the one befor
     flaws TEXT,
     sources TEXT                   -- JSON: {hash of an entry's source bytes: [guid, flaw, …]} of the last document
 ) STRICT;
+CREATE TABLE _polling (            -- what the schedule needs to know of the polls before
+    feed_id INTEGER PRIMARY KEY REFERENCES feeds(id) ON DELETE CASCADE,
+    validators_url TEXT,           -- where etag and last_modified came from: after a redirect not the feed's url
+    wishes TEXT,                   -- JSON: skipHours, skipDays, sy:
+    not_before TEXT,               -- the next poll, were the interval none: for an interval that is made shorter
+    moving_to TEXT,                -- where a permanent redirect leads that has not held yet
+    moving_seen INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE _websub (             -- subscriptions at hubs
+    feed_id INTEGER PRIMARY KEY REFERENCES feeds(id) ON DELETE CASCADE,
+    hub TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    token TEXT NOT NULL UNIQUE,    -- the unguessable part of the callback's address
+    secret TEXT NOT NULL,
+    asked_at TEXT NOT NULL,        -- when the hub was last asked
+    lease_until TEXT,              -- NULL until the hub has verified the subscription
+    pushed_at TEXT,                -- when it last sent something genuine
+    denied TEXT                    -- why the hub refused
+) STRICT;
 CREATE TABLE _sources (            -- entries as their documents had them, so that cleaning can be redone
     article_id INTEGER PRIMARY KEY REFERENCES articles(id) ON DELETE CASCADE,
     hash BLOB NOT NULL,
@@ -139,6 +158,11 @@ CREATE TABLE _boilerplate (        -- hashes seen in too many stories to tell on
     learned_at TEXT NOT NULL,
     PRIMARY KEY (hash, feed_id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE _edges (              -- blocks near an article's edges: what a feed repeats is learned from them
+    article_id INTEGER PRIMARY KEY REFERENCES articles(id) ON DELETE CASCADE,
+    feed_id INTEGER NOT NULL REFERENCES feeds(id),
+    marks TEXT NOT NULL            -- JSON: [mark of a block]
+) STRICT;
 CREATE TABLE _verdicts (           -- why an article is a copy, or stands alone
     article_id INTEGER PRIMARY KEY REFERENCES articles(id) ON DELETE CASCADE,
     against_id INTEGER REFERENCES articles(id) ON DELETE SET NULL,
@@ -212,12 +236,12 @@ END;
 CREATE INDEX _entries_waiting ON _entries(story_id) WHERE archived = 0;
 CREATE INDEX _archive_story ON _archive(story_id);
 CREATE INDEX feeds_next_poll_at ON feeds(next_poll_at) WHERE state = 'active';
-CREATE INDEX articles_story_id ON articles(story_id);
+CREATE INDEX articles_story_id ON articles(story_id, feed_id);
 CREATE INDEX articles_url ON articles(url);
 CREATE INDEX articles_published_at ON articles(published_at);
 CREATE INDEX articles_feed_first_seen ON articles(feed_id, first_seen_at, published_at);
-CREATE INDEX articles_feed_published ON articles(feed_id, published_at);
-CREATE INDEX articles_language ON articles(language COLLATE NOCASE);
+CREATE INDEX articles_feed_published ON articles(feed_id, published_at, story_id);
+CREATE INDEX articles_language ON articles(language COLLATE NOCASE, story_id);
 CREATE INDEX stories_published_at ON stories(published_at);
 CREATE INDEX stories_copied ON stories(published_at) WHERE copies > 1;
 CREATE INDEX stories_lead ON stories(lead_article_id);
@@ -226,6 +250,7 @@ CREATE INDEX fetches_fetched_at ON fetches(fetched_at);
 CREATE INDEX _verdicts_against ON _verdicts(against_id) WHERE against_id IS NOT NULL;
 CREATE INDEX _sources_text_hash ON _sources(text_hash);
 CREATE INDEX _corrections_other ON _corrections(other_id);
+CREATE INDEX _edges_feed ON _edges(feed_id, article_id);
 """
 
 # Only these columns are indexed, so a new story or similarity must not rewrite the index entry.
@@ -301,7 +326,7 @@ DOCS: dict[str, dict[str | None, str]] = {
         "id": "Number of the poll.",
         "feed_id": "The feed.",
         "fetched_at": "When the answer was recorded.",
-        "http_status": "HTTP status; NULL where no answer came.",
+        "http_status": "HTTP status; NULL where no answer came, or a hub brought the document (WebSub).",
         "bytes": "Size of the document, decoded.",
         "duration_ms": "Milliseconds from request to complete answer.",
         "new_articles": "Articles that were new.",

@@ -10,6 +10,7 @@ from datetime import datetime
 from aggregator.store.articles import Articles
 from aggregator.store.entries import Entries
 from aggregator.store.feeds import Feeds
+from aggregator.store.hubs import Hubs
 from aggregator.store.retention import Retention
 from aggregator.store.stories import Stories
 from aggregator.store.times import from_text, to_text
@@ -22,6 +23,7 @@ class Store:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.feeds = Feeds(connection)
+        self.hubs = Hubs(connection)
         self.articles = Articles(connection)
         self.stories = Stories(connection)
         self.retention = Retention(connection)

@@ -14,6 +14,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,8 @@ HARD = [
     ("hard-titles-phone", "/", 320, 780, True),
     ("hard-story-phone", "/story/1", 320, 780, False),
     ("hard-feeds-phone", "/feeds", 320, 780, False),
+    ("many-copies", "{story}#copies", 1100, 900, False),
+    ("many-copies-phone", "/?copied=1", 360, 780, True),
     ("nothing-found", "/?q=unfindable", 1100, 600, False),
 ]
 EMPTY = [("empty", "/", 1100, 500, False), ("empty-phone", "/", 360, 560, True)]
@@ -119,7 +123,10 @@ def in_thread(work: Any) -> None:
 def written(folder: Path, address: str | None) -> Config:
     """A configuration for the hard site, or for nothing at all."""
     folder.mkdir()
-    feeds = f"[{address}/long, {address}/right-to-left, {address}/gone, {address}/broken]" if address else "[]"
+    copies = ", ".join(f"{address}/copy{n}" for n in reversed(range(6)))
+    feeds = (
+        f"[{address}/long, {address}/right-to-left, {address}/gone, {address}/broken, {copies}]" if address else "[]"
+    )
     text = f'output: {{title: Harbour reader}}\nfetch: {{allow_private: ["127.0.0.1"]}}\nfeeds: {feeds}\n'
     (folder / "feeds.yaml").write_text(text, encoding="utf-8")
     return load(folder / "feeds.yaml")
@@ -142,6 +149,25 @@ ITEMS = {
 }  # fmt: skip
 
 
+RELEASE = (
+    "<p>The harbour board agreed on Monday to rebuild the northern mole before the winter storms arrive. Work begins in "
+    "March and will take two summers, the board said after its meeting in the old customs house.</p><p>Engineers found "
+    "cracks in eleven of the forty caissons last spring. “We would rather close one basin now than all of them later,” "
+    "said the chair, Marit Oldenhove, who thanked the pilots for their patience.</p>"
+)
+ITEMS |= {
+    f"/copy{n}": (name, [(title, RELEASE.replace("agreed on Monday", said) + more)])
+    for n, (name, title, said, more) in enumerate([
+        ("Harbour Board", "Northern mole to be rebuilt", "agreed on Monday", ""),
+        ("Coast Wire", "Board to mend mole", "decided on Monday", "<p>Shares in two dredging firms rose.</p>"),
+        ("Pilots’ Weekly", "Mole: two summers of work", "voted late on Monday", ""),
+        ("Daily Digest", "Northern mole to be rebuilt", "agreed on Monday", "<p>Read more in our evening edition.</p>"),
+        ("The Broken Mast", "Basin closed for the mole", "agreed, at last,", ""),
+        ("Town Criers", "Northern Mole To Be Rebuilt", "agreed on Monday", ""),
+    ])
+}  # fmt: skip
+
+
 @contextmanager
 def hard_site() -> Iterator[str]:
     """Feeds that are hard on a layout."""
@@ -156,8 +182,10 @@ def hard_site() -> Iterator[str]:
             if not found:
                 self.wfile.write(b"<!doctype html><title>Welcome</title>")
                 return
+            hours = 42 - int(self.path[-1]) * 7 if "copy" in self.path else 30
+            date = format_datetime(datetime.now(UTC) - timedelta(hours=hours))
             items = "".join(
-                f"<item><title>{escape(title)}</title><link>http://hard.example{self.path}/{number}</link>"
+                f"<item><pubDate>{date}</pubDate><title>{escape(title)}</title><link>http://hard.example{self.path}/{number}</link>"
                 f"<description>{escape(html)}</description></item>"
                 for number, (title, html) in enumerate(found[1])
             )

@@ -1,0 +1,137 @@
+"""What the walk leaves, tidied: no empty elements, no runs of line breaks, none at the edge of a block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aggregator.clean.tokens import BLOCKS
+
+Piece = tuple[str, str]  # ("", text), ("p", "<p>"), ("/p", "</p>"), ("br", "<br>")
+
+_KEPT_EMPTY = frozenset("td th tr table tbody thead tfoot colgroup pre audio video iframe math hr source track".split())
+_NEVER_EMPTY = frozenset("img br hr col wbr source track".split())
+_MOST_BREAKS = 2
+_SPACES = " \t\n\r"
+
+
+def tidy(pieces: Iterable[Piece | None]) -> list[Piece]:
+    """The pieces without what shows nothing. Inside <pre> and MathML all stays."""
+    return _Tidy().run(pieces)
+
+
+class _Tidy:
+    def __init__(self) -> None:
+        self.out: list[Piece] = []
+        self.open: list[int] = []  # where in `out` the open elements begin
+        self.exact = 0  # <pre> and <math> open
+
+    def run(self, pieces: Iterable[Piece | None]) -> list[Piece]:
+        for piece in pieces:
+            if piece is None:
+                continue
+            tag = piece[0]
+            if not tag:
+                if piece[1]:
+                    self._text(piece)
+            elif tag == "br":
+                self._line_break(piece)
+            elif tag[0] == "/":
+                self._end(piece, tag[1:])
+            else:
+                self._start(piece, tag)
+        self._trim_end()
+        return self._without_edges(self.out)
+
+    def _text(self, piece: Piece) -> None:
+        if self.exact and self.out and self.out[-1][0] == "pre" and piece[1].startswith("\n"):
+            piece = ("", piece[1].lstrip("\n"))  # a parser takes the first one for the end of the tag's own line
+            if not piece[1]:
+                return
+        if self.out and self.out[-1][0] == "br" and not self.exact:
+            piece = ("", piece[1].lstrip(_SPACES))  # a line begins without space
+            if not piece[1]:
+                return
+        if self.out and not self.out[-1][0]:
+            piece = ("", self.out.pop()[1] + piece[1])
+        self.out.append(piece)
+
+    def _line_break(self, piece: Piece) -> None:
+        if not self.exact:
+            breaks = 0
+            for tag, markup in reversed(self.out):
+                if tag == "br":
+                    breaks += 1
+                elif tag in BLOCKS or (tag[:1] == "/" and tag[1:] in BLOCKS):
+                    return  # a block begins or ends a line by itself
+                elif (not tag and markup.strip()) or tag in _NEVER_EMPTY or tag[:1] == "/":
+                    break
+            else:
+                return
+            if breaks >= _MOST_BREAKS:
+                return
+        self.out.append(piece)
+
+    def _start(self, piece: Piece, tag: str) -> None:
+        if tag in BLOCKS and not self.exact:
+            self._trim_end()
+        self.out.append(piece)
+        if tag in _NEVER_EMPTY:
+            return
+        self.open.append(len(self.out) - 1)
+        if tag in ("pre", "math"):
+            self.exact += 1
+
+    def _end(self, piece: Piece, tag: str) -> None:
+        start = self.open.pop()
+        if tag in ("pre", "math"):
+            self.exact -= 1
+        block = tag in BLOCKS
+        last = self.out[-1]
+        if not last[0] and last[1][-1] not in _SPACES and last[1][-1] != ";":
+            self.out.append(piece)  # it ends with text: nothing to tidy
+            return
+        if block and not self.exact and tag != "pre":
+            self._trim_end()
+        inside = self.out[start + 1 :] if len(self.out) - start < 6 else None
+        if inside is not None and tag not in _KEPT_EMPTY and ' id="' not in self.out[start][1] and not self.exact:
+            if all(not t and not _strip(markup) for t, markup in inside):
+                del self.out[start:]
+                if not block:
+                    for space in inside:
+                        self._text(space)
+                return
+            if not block and all((not t and not _strip(markup)) or t == "br" for t, markup in inside):
+                del self.out[start]
+                return
+            if tag == "picture" and not any(t == "img" for t, _ in inside):
+                del self.out[start:]
+                return
+        self.out.append(piece)
+
+    def _trim_end(self) -> None:
+        """Takes line breaks off the end of a block, also out of the inline elements that end with it."""
+        at = len(self.out) - 1
+        while at >= 0:
+            tag, markup = self.out[at]
+            if tag == "br":
+                del self.out[at]
+            elif (tag and (tag[0] != "/" or tag[1:] in BLOCKS)) or (not tag and markup.strip()):
+                return
+            at -= 1
+
+    def _without_edges(self, pieces: list[Piece]) -> list[Piece]:
+        """Without rules and space before the first thing or after the last."""
+        first, last = 0, len(pieces)
+        while first < last and _blank(pieces[first]):
+            first += 1
+        while last > first and _blank(pieces[last - 1]):
+            last -= 1
+        return pieces[first:last]
+
+
+def _blank(piece: Piece) -> bool:
+    return piece[0] == "hr" or (not piece[0] and not _strip(piece[1]))
+
+
+def _strip(markup: str) -> str:
+    return markup.replace("&nbsp;", " ").strip()

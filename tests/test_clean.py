@@ -1,0 +1,414 @@
+"""Cleaning: a data file per case, laws that hold for any input, and what the parser must bear.
+
+A file in data/clean/<class>/ has expectations, a line "---", and the HTML. Expectations, each as often as needed:
+`has` and `lacks` (of the HTML; `lacks` without regard to case), `html` and `text` (the whole of it), `text-has`,
+`count: 1 <img`, `removed: rule-id`; `base: …`, `plain: true` and `escapes: true` (the HTML has \\x01 and the like)
+say how it is read. In `html`, `has` and `text`, \\n is a line break.
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import os
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aggregator import yamlfile
+from aggregator.clean import Habits, Site, clean, furniture, habits, links, tokens
+from aggregator.clean.furniture import Block, Surroundings
+from aggregator.model import Article, Entry, Text
+from tests.conftest import DATA
+
+
+def lines(name: str) -> list[str]:
+    """A data file with an input a line; \\n and \\u2028 are escaped."""
+    text = (DATA / "clean" / name).read_text(encoding="utf-8")
+    return [line.replace("\\n", "\n").replace("\\u2028", "\u2028") for line in text.splitlines()]
+
+
+CASES = sorted((DATA / "clean").glob("*/*.txt"))
+BASE = "https://site.example/a/b"
+RUNS = lines("runs.txt")  # what runs something in a browser
+WRAPS = lines("wraps.txt")  # what confuses parsers; {} is where something that runs is put
+LINKS = [f'<a href="{scheme}">x</a>' for scheme in lines("schemes.txt")]
+RULES = Path(furniture.__file__).parent / "rules"
+
+
+def cleaned(html: str, base: str = BASE, plain: bool = False) -> Article:
+    entry = Entry("g", BASE, title=Text("A title of its own"), content=Text(html, not plain, base))
+    return clean(entry, Site("https://site.example/feed.xml", "https://site.example/"))
+
+
+class AsXml(HTMLParser):
+    """Writes HTML as XHTML, as somebody who publishes type="xhtml" would."""
+
+    VOID = frozenset("area br col hr img input source track wbr".split())
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.out: list[str] = []
+        self.names: set[str] = set()  # of attributes
+        self.addresses: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names |= {name for name, _ in attrs}
+        self.addresses += [value or "" for name, value in attrs if name in ("href", "src", "cite", "poster")]
+        values = "".join(f' {name}="{_escaped(value or "")}"' for name, value in attrs)
+        self.out.append(f"<{tag}{values}{'/' if tag in self.VOID else ''}>")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            self.out.append(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        self.out.append(_escaped(data))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+
+
+def hostile() -> list[str]:
+    """Every hostile input: the cases of their class, every wrap around all that runs, every odd scheme."""
+    cases = [path.read_text(encoding="utf-8").partition("---\n")[2] for path in CASES if path.parent.name == "safety"]
+    return [*cases, *(wrap.replace("{}", run) for wrap in WRAPS for run in RUNS), *LINKS]
+
+
+def check_laws(article: Article) -> None:
+    """What holds for whatever comes out of cleaning."""
+    again = cleaned(article.content_html)
+    assert again.content_html == article.content_html, "cleaned again it is another"
+    assert again.content_text == article.content_text
+    page = AsXml(article.content_html)
+    ET.fromstring(f"<div>{''.join(page.out)}</div>")  # well-formed as XHTML, and escaped
+    ET.fromstring(f"<content>{_escaped(article.content_html)}</content>")
+    for text in (article.title, article.summary, article.content_text, article.removed_text):
+        ET.fromstring(f"<t>{_escaped(text)}</t>")
+    assert tokens.serialised(article.content_html).strip() == article.content_html, "a parser reads another tree"
+    assert not re.search(
+        r"<(?:script|style|svg|iframe|object|embed|form|input|noscript|template)\b", article.content_html
+    )
+    assert not {name for name in page.names if name.startswith("on") or name in ("style", "name", "target", "ping")}
+    assert [url for url in page.addresses if not re.match(r"(?:https?|mailto|tel):|#", url, re.I)] == []
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_case(path: Path) -> None:
+    head, _, html = path.read_text(encoding="utf-8").partition("---\n")
+    wanted = [line.split(": ", 1) for line in head.splitlines()]
+    options = dict(wanted)
+    html = html.removesuffix("\n")
+    if "escapes" in options:
+        html = re.sub(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4}))", lambda found: chr(int(found[1] or found[2], 16)), html)
+    article = cleaned(html, options.get("base", BASE), "plain" in options)
+    found = article.content_html
+    for key, value in wanted:
+        value = value.replace("\\n", "\n")
+        match key:
+            case "has":
+                assert value in found
+            case "lacks":
+                assert value.lower() not in found.lower()
+            case "lacks-raw":
+                assert chr(int(value[2:], 16)) not in found
+            case "html":
+                assert found == value
+            case "text":
+                assert article.content_text == value
+            case "text-has":
+                assert value in article.content_text
+            case "count":
+                number, what = value.split(" ", 1)
+                assert found.count(what) == int(number)
+            case "removed":
+                assert value in [removal.rule for removal in article.removed]
+            case _:
+                assert key in ("base", "plain", "escapes"), f"{path}: unknown key {key}"
+    check_laws(article)
+
+
+def test_there_are_cases_of_every_class() -> None:
+    assert {path.parent.name for path in CASES} >= set(
+        "safety xml keep links images embeds furniture decoy text".split()
+    )
+    assert len(CASES) >= 200
+
+
+# Rules
+
+
+@pytest.mark.parametrize("row", list(yamlfile.rows(RULES / "republishers.yaml")), ids=lambda row: str(row["id"]))
+def test_each_rule_finds_its_example_and_keeps_its_decoy(row: dict[str, object]) -> None:
+    prose = "The harbour board agreed on Monday to rebuild the northern mole before the winter storms arrive. "
+    article = [Block(prose * 5), Block(prose * 5)]
+    host = frozenset({str(row["host"] or "nobody.example")})
+    for text, goes in ((str(row["example"]), True), (str(row["decoy"]), False)):
+        edges = {"top": [Block(text), *article], "bottom": [*article, Block(text)]}
+        for edge in edges if row["position"] == "any" else [str(row["position"])]:
+            index = 0 if edge == "top" else 2
+            found = furniture.find(edges[edge], Surroundings(host))
+            assert (index in found) is goes, f"{edge}: {text}"
+            assert set(found) <= {index}
+    elsewhere = furniture.find([*article, Block(str(row["example"]))], Surroundings(frozenset({"other.example"})))
+    assert row["everywhere"] == "true" or elsewhere.get(2) != row["id"]
+
+
+def test_a_rule_has_a_name_of_its_own() -> None:
+    names = [row["id"] for name in ("republishers", "classes") for row in yamlfile.rows(RULES / f"{name}.yaml")]
+    assert len(names) == len(set(names))
+    assert len(names) > 100
+
+
+@pytest.mark.parametrize("row", list(yamlfile.rows(RULES / "republishers.yaml")), ids=lambda row: str(row["id"]))
+def test_no_rule_touches_the_middle(row: dict[str, object]) -> None:
+    prose = "Engineers found cracks in eleven of the forty caissons last spring, and closed the basin at once. " * 3
+    blocks = [Block(prose), Block(str(row["example"])), Block(prose)]
+    assert furniture.find(blocks, Surroundings(frozenset({str(row["host"])}))) == {}
+
+
+# Laws
+
+_TAGS = (
+    "p div span a b i em strong u s font center h1 ul ol li dl dt dd table tr td th tbody thead caption pre code blockquote "
+    "figure figcaption img br hr iframe script style noscript template svg math mi mtext annotation-xml form input button "
+    "select option textarea title video audio source picture object embed details summary ruby rt rp xmp plaintext "
+    "section nav button marquee nobr base body html head frameset applet"
+).split()
+_ATTRIBUTES = (
+    'href="/x?utm_source=a&b=1"|href="#fn1"|href="javascript:alert(1)"|id="fn1"|id="location"|name=x|src="/a.png"|'
+    'src="data:image/gif;base64,x"|data-src="b.png"|srcset="a.png 1x, b.png 2x"|width=1|height=1|style="display:none"|'
+    'hidden|title="a&quot;<b>"|class="language-c share-buttons"|onclick=alert(1)|colspan=2|alt=""|lang=de|controls|open'
+).split("|")
+_texts = st.sampled_from(
+    ["word", " ", "\n", "&amp;", "&nbsp;", "&#1;", "a & b", "<", "The post X appeared first on Y.", "Read more", "Share this",
+     "x\x00y", "\ufffe", "&lt;b&gt;", "<!-- c -->", "]]>", "🙂", "<p", "</", "\ud800", "Engineers found cracks in it."]
+)  # fmt: skip
+_starts = st.builds(
+    lambda tag, attributes: f"<{tag}{''.join(' ' + attribute for attribute in attributes)}>",
+    st.sampled_from(_TAGS),
+    st.lists(st.sampled_from(_ATTRIBUTES), max_size=3),
+)
+_ends = st.sampled_from(_TAGS).map(lambda tag: f"</{tag}>")
+htmlish = st.lists(st.one_of(_texts, _starts, _starts, _ends), max_size=25).map("".join)
+
+
+@settings(max_examples=500, deadline=None)
+@given(htmlish)
+def test_laws_hold_for_anything_like_html(html: str) -> None:
+    check_laws(cleaned(html))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200))
+def test_no_bytes_raise(data: bytes) -> None:
+    for encoding in ("latin-1", "utf-16-le"):
+        text = (
+            data.decode(encoding, "surrogatepass" if encoding != "latin-1" else "strict") if len(data) % 2 == 0 else ""
+        )
+        check_laws(cleaned(text))
+        check_laws(cleaned(text, plain=True))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_no_address_raises(base: str, href: str) -> None:
+    for url in (links.resolve(base, href), links.resolve("https://x.example/", href)):
+        assert url is None or re.match(r"https?://", url, re.I)
+        assert url is None or not re.search(r"[\s<>\"\x00-\x1f]", url)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(["a=1", "utm_source=x", "b=%20+", "c", "d=", "fbclid=1", "=", "x;y", ""]), max_size=6))
+def test_a_query_without_trackers_stays_byte_for_byte(pairs: list[str]) -> None:
+    url = "https://x.example/p?" + "&".join(pairs)
+    kept = [pair for pair in pairs if not pair.startswith(("utm_", "fbclid"))]
+    expected = url if kept == pairs else "https://x.example/p" + ("?" + "&".join(kept) if kept else "")
+    assert links.without_trackers(url).rstrip("?") == expected.rstrip("?")
+
+
+# Learned by counting
+
+
+def blocks_of(*texts: str) -> list[Block]:
+    return [Block(text) for text in texts]
+
+
+def marks(title: str, *texts: str) -> list[int]:
+    return [mark for mark, _ in habits.edges(blocks_of(*texts), title)]
+
+
+FOOTER = "You read number 17 of “Letters from the Mole”; hear it read aloud at the quay."
+
+
+def test_a_block_of_half_the_items_is_furniture_at_six() -> None:
+    own = [f"{word} was seen at the quay on a rainy day in autumn." for word in "ABCDEFGHIJKL"]
+    for items, having, cut in ((5, 5, False), (6, 6, True), (12, 6, True), (13, 6, False)):
+        seen = [marks("T", own[n % 12] + str(n) * 40, *([FOOTER] if n < having else [])) for n in range(items)]
+        [mark] = marks("T", FOOTER)
+        decision = Habits().with_items(seen).decided()
+        assert (mark in decision.cut) is cut, (items, having)
+        assert (mark in decision.faint) is (items == 13)
+
+
+def test_only_the_last_sixty_items_count() -> None:
+    [mark] = marks("T", FOOTER)
+    seen = Habits().with_items([[mark]] * 30).with_items([[number] for number in range(31)])
+    assert len(seen.items) == habits.REMEMBERED
+    assert mark not in seen.decided().cut
+
+
+def test_title_and_digits_are_masked_links_and_images_never() -> None:
+    first = habits.mark(Block("You read “Mole mended”, number 17 of all."), "Mole mended")
+    assert first == habits.mark(Block("You read “Crabs return”, number 18 of all."), "Crabs return")
+    assert first != habits.mark(Block("You heard “Mole mended”, number 17 of all."), "Mole mended")
+    there = habits.mark(Block("See the list of all our letters.", addresses=("https://x.example/1",)), "T")
+    assert there != habits.mark(Block("See the list of all our letters.", addresses=("https://x.example/2",)), "T")
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        Block("Media contact: Marit Oldenhove, press@board.example"),
+        Block("For more, call our desk at +44 20 7946 0000 on any day."),
+        Block("Call (555) 010-2000 for a copy of the report today."),
+        Block("About the Harbour Board"),
+        Block("Notes to editors:"),
+        Block("A line that would go, were it not in a heading.", heading=True),
+        Block("A line that would go, were there no image in it.", media=True),
+        Block("A line that would go, were it not in a quote.", protected=True),
+        Block("Short."),
+    ],
+    ids=lambda block: block.text[:20],
+)
+def test_what_is_never_cut(block: Block) -> None:
+    article = blocks_of("Engineers found cracks in eleven of the forty caissons last spring." * 3)
+    around = Surroundings(learned=frozenset({habits.mark(block, "")}))
+    assert furniture.find([*article, block], around) == {}
+    assert furniture.find([*article, Block(FOOTER)], Surroundings(learned=frozenset({habits.mark(Block(FOOTER), "")})))
+
+
+# What a parser must bear
+
+
+@pytest.mark.parametrize("html", hostile())
+def test_laws_hold_for_hostile_html(html: str) -> None:
+    check_laws(cleaned(html))
+
+
+@pytest.mark.parametrize(
+    ("html", "kept"),
+    [
+        ("<p>first</p><p " + " ".join(f"a{n}=1" for n in range(300_000)) + ">last</p>", 2),
+        ("<p>first</p><p " + " ".join(f"a{n}='>'" for n in range(300_000)) + ">last</p>", 2),
+        ("<p>first</p>" + "<div>" * 10_000 + "last", 2),
+        ("<p>first</p>" + "<div>" * 200_000 + "last", 2),
+        ("<p>first</p>" + "<b>" * 10_000 + "last", 2),
+        ("first" + "&" * 500_000 + "last", 1),
+        ("<p>first</p>" + "<p>The harbour board agreed on Monday</p>" * 125_000 + "<p>last</p>", 750_002),
+        (
+            "<p>" + "".join(f"<b class=c{n}>" for n in range(20_000)) + "first</p>" + "<p>x</p>" * 20_000 + "last",
+            20_002,
+        ),
+        ("<p>first</p><select>" + "<option>x" * 50_000 + "</select>last", 2),
+        ("<p>first</p>" + "<table><tr><td>" * 20_000 + "last", 2),
+        ("<p>first</p>" + "<ul><li>" * 50_000 + "last", 2),
+        ("<p>first</p>" + "<!--" * 100_000 + "--><p>last</p>", 2),
+        ("<p>first</p>" + "a<br>" * 100_000 + "last", 100_002),
+    ],
+    ids=(
+        "attributes quoted-attributes nested nested-more bold ampersands 5MB formatting options tables lists comments breaks"
+    ).split(),
+)
+def test_bad_input_loses_no_text_and_blows_nothing_up(html: str, kept: int) -> None:
+    article = cleaned(html)
+    assert article.content_text.startswith("first")
+    assert article.content_text.endswith("last")
+    assert len(article.content_text.replace("[…]", "").split()) == kept
+    assert len(article.content_html) < 5 * len(html) + 1000
+    depth = deepest = 0
+    for end, tag in re.findall(r"<(/?)(\w+)", article.content_html):
+        depth += 0 if tag in AsXml.VOID else -1 if end else 1
+        deepest = max(depth, deepest)
+    assert deepest < 150  # lxml.html drops what is below 255, browsers what is below 512
+
+
+def test_what_is_too_long_is_kept_as_text_and_marked() -> None:
+    html = "<p>The harbour <b>board</b> agreed on Monday</p>" * 40_000
+    article = cleaned(html)
+    assert article.content_html.startswith("<p>The harbour <b>board</b>")
+    assert "<p>[…]</p><pre>" in article.content_html
+    assert article.content_text.count("harbour") == 40_000
+    assert cleaned(article.content_html).content_html == article.content_html
+
+
+# The floor under quality: it only rises
+
+PROSE = (
+    "<p>The harbour board agreed on Monday to rebuild the northern mole before the winter storms arrive. Work begins in March "
+    "and will take two summers, the board said after its meeting in the old customs house.</p><p>Engineers found cracks in "
+    "eleven of the forty caissons last spring, and one of them wept at the sight of it; the pilots did not. "
+    "The board has asked the province for half of the cost, and for a second opinion on the tides of the next forty years.</p>"
+) * 2
+SHAPES = (
+    "<p>{}</p>",
+    "<div><div><p>{}</p></div></div>",
+    "<hr><p><small><em>{}</em></small></p>",
+    "<p><a href='https://x.example/1'>{}</a></p>",
+    "<p>{}</p><p>&nbsp;</p><img src='https://pixel.wp.com/b.gif' width=1 height=1>",
+    "<br><br>{}",
+    "<footer><span style='color:gray'>{}</span></footer>",
+)
+
+
+def quality() -> dict[str, float]:
+    """The share of examples removed, and of decoys kept, in every shape a publisher may give them."""
+    counts = {"footers_removed": [0, 0], "decoys_kept": [0, 0]}
+    for row in yamlfile.rows(RULES / "republishers.yaml"):
+        for shape, kind in itertools.product(SHAPES, ("example", "decoy")):
+            block = shape.replace("{}", _escaped(str(row[kind])))
+            html = block + PROSE if row["position"] == "top" else PROSE + block
+            entry = Entry("g", BASE, content=Text(html, True, BASE))
+            host = str(row["host"] or "site.example")
+            article = clean(entry, Site(f"https://{host}/feed", f"https://{host}/"))
+            text = " ".join(article.content_text.split())
+            stays = " ".join(str(row[kind]).split()) in text
+            counter = counts["footers_removed" if kind == "example" else "decoys_kept"]
+            counter[0] += stays is (kind == "decoy")
+            counter[1] += 1
+            assert "forty years." in text, row["id"]
+    return {name: round(right / of, 4) for name, (right, of) in counts.items()}
+
+
+def test_quality_is_not_below_its_floor_and_the_floor_rises_with_it() -> None:
+    floor = json.loads((DATA / "clean" / "floor.json").read_text(encoding="utf-8"))
+    measured = quality()
+    assert set(measured) == set(floor)
+    for name, value in measured.items():
+        assert value >= floor[name], f"{name} fell to {value}"
+        assert value <= floor[name] + 0.005, f"{name} rose to {value}: raise it in floor.json"
+
+
+@pytest.mark.skipif(
+    "AGGREGATOR_PRESS" not in os.environ, reason="AGGREGATOR_PRESS names no folder of real press releases"
+)
+def test_the_floor_on_real_wires() -> None:
+    """Files <wire>.jsonl.gz with a release a line: url, title, text. What a wire adds is removed, and nothing else."""
+    for file in sorted(Path(os.environ["AGGREGATOR_PRESS"]).glob("*.jsonl.gz")):
+        with gzip.open(file, "rt", encoding="utf-8") as releases:
+            for line in itertools.islice(releases, 300):
+                row = json.loads(line)
+                entry = Entry("g", row["url"], title=Text(row["title"], False), content=Text(row["text"], False))
+                article = clean(entry, Site(row["url"]))
+                assert not re.search(r"The post .{5,200} appeared first on \w+\.?$", article.content_text), row["url"]
+                assert len(article.content_text) >= 0.4 * len(" ".join(row["text"].split())), row["url"]
+                check_laws(article)
