@@ -28,9 +28,10 @@ from aggregator.fetch import Client, Guard
 from aggregator.model import Response
 from aggregator.ping import Pinger
 from aggregator.poller import Poller
+from aggregator.replay import Replay, replay
 from aggregator.schedule.network import Network
 from aggregator.site import Site
-from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer
+from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer, sweep
 from aggregator.stories import Editor
 from aggregator.websub import Subscriber, public_url
 
@@ -222,6 +223,8 @@ class Aggregator:
     async def upkeep(self) -> Expired:
         """One short step of retention, where one is due; gives what was removed. Call it at every tick."""
         now = self.clock()
+        if await self._write(self._carry_out_requests, now):
+            self.dirty = True
         if self._next_upkeep is not None and self._next_upkeep - UPKEEP <= now < self._next_upkeep:
             return Expired()
         removed, shrunk = await self._write(self._upkeep, now)
@@ -230,12 +233,49 @@ class Aggregator:
             self.dirty = True
         return removed
 
+    async def correct(self, kind: str, a: int, b: int = 0, undo: bool = False) -> bool:
+        """What a person says of articles: "apart" (a), "together" (a and b), "pin" (a); gives whether it did anything."""
+
+        def work() -> bool:
+            with self.store.transaction():
+                return self._editor().carry_out(kind, a, b, undo, self.clock())
+
+        done = await self._write(work)
+        self.dirty = self.dirty or done
+        return done
+
+    async def replay(self, threshold: float | None = None) -> Replay:
+        """Runs today's rules over the whole history; `threshold` stands in for the configured one."""
+
+        def work() -> Replay:
+            settings = self.config.dedupe if threshold is None else dataclasses.replace(
+                self.config.dedupe, threshold=threshold
+            )  # fmt: skip
+            with self.store.transaction():
+                return replay(self.store, settings, self._by_id, self.clock())
+
+        self.dirty = True
+        return await self._write(work)
+
+    def _carry_out_requests(self, now: datetime) -> bool:
+        if self.store.connection.execute("SELECT 1 FROM _requests LIMIT 1").fetchone() is None:
+            return False
+        with self.store.transaction():
+            editor = self._editor()
+            done = [editor.carry_out(*request, now) for request in self.store.stories.requests()]
+            return any(done)
+
+    def _editor(self) -> Editor:
+        return Editor(self.store, self.config.dedupe, self._by_id)
+
     def _upkeep(self, now: datetime) -> tuple[Expired, int]:
         retention, before = self.store.retention, self._kept_since(now)
         with self.store.transaction():
             stories, articles = retention.prune(before, now) if before else (0, 0)
         with self.store.transaction():
             polls = retention.prune_polls(now - POLLS_KEPT)
+        with self.store.transaction():
+            sweep(self.store.connection, now - self.config.dedupe.window)
         return Expired(stories, articles, polls), retention.shrink()
 
     def _kept_since(self, now: datetime) -> datetime | None:
@@ -332,7 +372,7 @@ class Aggregator:
 
     def _commit_one(self, outcome: Outcome) -> Poll:
         feed, now = outcome.due.feed, outcome.at
-        editor = Editor(self.store, self.config.dedupe, self._by_id)
+        editor = self._editor()
         counts = {"new": 0, "changed": 0, "same": 0}
         articles = []
         for item in self.store.retention.wanted(feed, outcome.items, self._kept_since(now)):

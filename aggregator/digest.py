@@ -108,7 +108,7 @@ def digest_entry(entry: Entry, site: clean.Site) -> Article:
     text = article.content_text
     for block in article.faint:
         text = text.replace(block, "\n", 1)
-    return dataclasses.replace(article, fingerprint=dedupe.hashes(text))
+    return dataclasses.replace(article, fingerprint=dedupe.hashes(text, article.title))
 
 
 def subject_of(article: Article) -> Subject:

@@ -1,18 +1,23 @@
 """Keeps stories right when articles come or change: looks for copies, places the article, chooses the lead.
 
-dedupe decides and the store remembers; here is only the order of the two.
+dedupe decides and the store remembers; here is only the order of the two. What a person has said (split, merge, pin)
+comes before every rule, and is undone by taking it back: the rules then decide again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from aggregator import dedupe
 from aggregator.config import Dedupe
 from aggregator.model import Subscription, Verdict
-from aggregator.store import Saved, Store, StoreIndex, probe
+from aggregator.store import Saved, Store, probe
+
+REVIEW = timedelta(
+    hours=48
+)  # joins of these last hours are looked at again when their common words turn out boilerplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,79 +33,228 @@ class Editor:
         stories = self.store.stories
         story = stories.story_of(saved.article)
         if story is None:
-            self._enter(saved.article, now)
+            self._enter(saved.article, now, saved.fingerprint)
             return
         if saved.change == "same":
             self._settle(story, now, reworded=False)
             return
-        alone = len(stories.members(story, {})) == 1
+        alone = len(stories.articles(story)) == 1
         if alone or stories.lead_of(story) == saved.article:
             # A lead that was reworded stays with its copies; one without copies may have become a copy.
-            verdict = self._match(saved.article, now) if alone else None
-            if verdict is not None and verdict.story is not None:
-                stories.join(saved.article, verdict.story)
-                stories.drop_story(story)
-                stories.verdict(saved.article, verdict, now)
-                self._settle(verdict.story, now, reworded=False)
-                return
+            if alone:
+                decision = self._match(saved.article, now, saved.fingerprint)
+                if decision.verdict.story is not None:
+                    self._absorb(story, decision.verdict.story, now)
+                    stories.verdict(saved.article, decision.verdict, now)
+                    return
+                stories.verdict(saved.article, decision.verdict, now)
             self._settle(story, now, reworded=True)
             return
         verdict = self._recheck(saved.article, stories.lead_of(story))
-        if verdict.kind != "alone":
-            stories.verdict(saved.article, verdict, now)
+        if verdict.kind == "alone" and not stories.together(saved.article):
+            stories.leave(saved.article)
             self._settle(story, now, reworded=False)
+            self._enter(saved.article, now, saved.fingerprint)
             return
-        stories.leave(saved.article)
+        stories.verdict(saved.article, replace(verdict, kind="person") if verdict.kind == "alone" else verdict, now)
         self._settle(story, now, reworded=False)
-        self._enter(saved.article, now)
 
-    def _enter(self, article: int, now: datetime) -> None:
+    def split(self, article: int, now: datetime) -> int | None:
+        """Parts an article from the others of its story, for good. Gives its new story, or None where it was alone."""
         stories = self.store.stories
-        verdict = self._match(article, now)
+        story = stories.story_of(article)
+        others = [other for other in stories.articles(story) if other != article] if story is not None else []
+        if story is None or not others:
+            return None
+        for other in others:
+            stories.correct("apart", article, other, now)
+        stories.leave(article)
+        self._settle(story, now, reworded=False)
+        self._enter(article, now)
+        return stories.story_of(article)
+
+    def merge(self, a: int, b: int, now: datetime) -> int:
+        """Makes the stories of two articles one, for good; the older one keeps its id."""
+        stories = self.store.stories
+        first, second = stories.story_of(a), stories.story_of(b)
+        assert first is not None
+        assert second is not None
+        for one in stories.articles(first):
+            for other in stories.articles(second):
+                stories.take_back("apart", one, other)
+        stories.correct("together", a, b, now)
+        if first != second:
+            self._absorb(max(first, second), min(first, second), now)
+        else:
+            self._settle(first, now, reworded=False)
+        return min(first, second)
+
+    def pin(self, article: int, now: datetime) -> None:
+        """Makes an article lead its story, for good; of several pinned ones the first stored leads."""
+        stories = self.store.stories
+        story = stories.story_of(article)
+        assert story is not None
+        for other in stories.articles(story):
+            stories.take_back("pin", other, other)
+        stories.correct("pin", article, article, now)
+        self._settle(story, now, reworded=False)
+
+    def undo(self, kind: str, a: int, b: int, now: datetime) -> bool:
+        """Takes a correction back ("apart", "together" or "pin"; b = 0: of `a` with whatever); the rules decide again."""
+        stories = self.store.stories
+        concerned = stories.take_back(kind, a, b)
+        if not concerned:
+            return False
+        if kind == "pin":
+            for article in concerned:
+                self._settle(stories.story_of(article) or 0, now, reworded=False)
+        elif kind == "apart":
+            self._regroup([a], now)
+        else:
+            self._regroup(stories.articles(stories.story_of(a) or 0), now)
+        return True
+
+    def carry_out(self, kind: str, a: int, b: int, undo: bool, now: datetime) -> bool:
+        """A correction by its name, "apart", "together" or "pin"; gives whether there was something to do."""
+        stories = self.store.stories
+        if any(stories.story_of(article) is None for article in {a, b} - {0}):
+            return False
+        if undo:
+            return self.undo(kind, a, b, now)
+        if kind == "apart":
+            return self.split(a, now) is not None
+        if kind == "together":
+            self.merge(a, b, now)
+        else:
+            self.pin(a, now)
+        return True
+
+    def review(self, learned: Collection[int], now: datetime) -> None:
+        """Looks again at recent joins that rested on words that have turned out to be boilerplate."""
+        stories = self.store.stories
+        for article in stories.joined_on(learned, now - REVIEW):
+            story = stories.story_of(article)
+            if story is None or stories.together(article) or stories.lead_of(story) == article:
+                continue
+            verdict = self._recheck(article, stories.lead_of(story))
+            if verdict.kind == "alone":
+                stories.leave(article)
+                self._settle(story, now, reworded=False)
+                self._enter(article, now)
+
+    def limits(self, feed: int, article: int) -> dedupe.Limits:
+        """The operator's settings, for an article of a feed."""
+        may = scope(self.settings, self.feeds, feed)
+        return dedupe.Limits(self.settings.threshold, may, self.store.stories.apart(article))
+
+    def _enter(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> None:
+        stories = self.store.stories
+        decision = self._match(article, now, fingerprint)
+        verdict = decision.verdict
+        partner = next(iter(stories.together(article)), None)
+        if partner is not None and (story := stories.story_of(partner)) is not None and verdict.story != story:
+            verdict = Verdict("person", "a person said that they are the same", partner, story, 0.0, 0.0)
         stories.verdict(article, verdict, now)
         if verdict.story is None:
             stories.found_story(article, now)
+        else:
+            stories.join(article, verdict.story)
+            self._settle(verdict.story, now, reworded=False, newcomer=article)
+            stories.observe(article, verdict.story)
+            for other in decision.also:
+                self._unite(article, other, now)
+        if decision.learned:
+            self.review(decision.learned, now)
+
+    def _unite(self, article: int, other: Verdict, now: datetime) -> None:
+        """Joins another story that `article` is a copy of, if it is one with this story's lead, too: no chains."""
+        stories = self.store.stories
+        story = stories.story_of(article)
+        assert story is not None
+        assert other.story is not None
+        lead, theirs = stories.lead_of(story), stories.lead_of(other.story)
+        if lead != article or other.against != theirs:
+            verdict = self._recheck(theirs, lead)
+            if verdict.kind == "alone" or max(verdict.similarity, verdict.other) < dedupe.SURE:
+                return
+        if stories.apart(article) or stories.apart(theirs) & {story}:
             return
-        stories.join(article, verdict.story)
-        self._settle(verdict.story, now, reworded=False)
+        self._absorb(max(story, other.story), min(story, other.story), now)
 
-    def _match(self, article: int, now: datetime) -> Verdict:
-        probed = probe(self.store.connection, article)
-        index = StoreIndex(self.store.connection, now - self.settings.window)
-        verdict, _ = dedupe.match(probed, index, self.limits(probed.feed))
-        return verdict
+    def _absorb(self, story: int, into: int, now: datetime) -> None:
+        """Moves all articles of a story into another; its own id is no longer published."""
+        stories = self.store.stories
+        for article in stories.articles(story):
+            stories.join(article, into)
+        stories.drop_story(story)
+        self._settle(into, now, reworded=False, retold=True)
 
-    def limits(self, feed: int) -> dedupe.Limits:
-        """The operator's settings, for articles of one feed."""
-        return dedupe.Limits(self.settings.threshold, scope(self.settings, self.feeds, feed))
+    def _regroup(self, articles: Iterable[int], now: datetime) -> None:
+        """Lets the rules place articles again; the one that a story began with stays where others are."""
+        stories = self.store.stories
+        out = []
+        for article in articles:
+            story = stories.story_of(article)
+            assert story is not None
+            if stories.articles(story) == [article]:
+                decision = self._match(article, now)
+                if decision.verdict.story is not None:
+                    self._absorb(story, decision.verdict.story, now)
+            elif stories.founder(story) != article:
+                stories.leave(article)
+                self._settle(story, now, reworded=False)
+                out.append(article)
+        for article in out:
+            self._enter(article, now)
+
+    def _match(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> dedupe.Decision:
+        probed = probe(self.store.connection, article, fingerprint)
+        index = self.store.stories.index(now - self.settings.window)
+        decision = dedupe.match(probed, index, self.limits(probed.feed, article))
+        if decision.learned:
+            self.store.stories.learn(decision.learned - decision.in_feed, 0, now)
+            self.store.stories.learn(decision.learned & decision.in_feed, probed.feed, now)
+        return decision
 
     def _recheck(self, article: int, lead: int) -> Verdict:
-        probed = probe(self.store.connection, article)
-        return dedupe.recheck(probed, self.store.stories.candidate(lead), self.limits(probed.feed))
-
-    def _settle(self, story: int, now: datetime, reworded: bool) -> None:
-        """Chooses the lead again and brings the story's row in line; `reworded` when the lead's own text changed."""
         stories = self.store.stories
-        by_url = {subscription.url: subscription for subscription in self.feeds.values()}
-        members = stories.members(story, by_url)
-        lead, reason = dedupe.choose(members)
+        probed = probe(self.store.connection, article)
+        limits = replace(self.limits(probed.feed, article), apart=frozenset())
+        known = stories.known(probed.fingerprint, probed.feed)
+        return dedupe.recheck(probed, stories.candidate(lead), limits, known)
+
+    def _settle(
+        self, story: int, now: datetime, reworded: bool, newcomer: int | None = None, retold: bool = False
+    ) -> None:
+        """Chooses the lead again and brings the story's row in line.
+
+        `reworded`: the lead's own text changed; `newcomer`: who has just joined; `retold`: all verdicts are due.
+        """
+        stories = self.store.stories
+        members = stories.members(story, {subscription.url: subscription for subscription in self.feeds.values()})
         before = stories.lead_of(story)
+        lead, reason = dedupe.choose(members, None if retold else before, newcomer)
         if lead != before:
+            # The old lead may have left the story; what was published was its text.
             old, new = stories.candidate(before), stories.candidate(lead)
             reworded = (old.title, old.text) != (new.title, new.text)
         stories.lead(story, lead, reason, now, reworded)
-        if lead == before and not reworded:
+        if lead == before and not reworded and not retold:
             return
-        stories.verdict(lead, Verdict("alone", f"leads its story: {reason}"), now)
+        alone = Verdict("alone", f"leads its story: {reason}" if len(members) > 1 else "no other article has this text")
+        stories.verdict(lead, alone, now)
         for member in members:
-            if member.article != lead:
-                verdict = self._recheck(member.article, lead)
-                if verdict.kind == "alone":  # it was a copy when it came; an edit of the lead does not part them
-                    known = stories.verdict_on(member.article)
-                    kind = known.kind if known and known.kind != "alone" else "near-copy"
-                    verdict = Verdict(kind, "a copy of an earlier wording", lead, story,
-                                      verdict.similarity, verdict.other, verdict.shared)  # fmt: skip
-                stories.verdict(member.article, verdict, now)
+            if member.article == lead:
+                continue
+            verdict = self._recheck(member.article, lead)
+            if verdict.kind == "alone":  # it was a copy when it came; an edit of the lead does not part them
+                known = stories.verdict_on(member.article)
+                kind = known.kind if known and known.kind != "alone" else "near-copy"
+                reason = "a copy of an earlier wording, or of another copy"
+                if kind == "person" or stories.together(member.article):
+                    kind, reason = "person", "a person said that they are the same"
+                verdict = replace(verdict, kind=kind, reason=reason, against=lead, story=story)
+            stories.verdict(member.article, verdict, now)
 
 
 def scope(settings: Dedupe, feeds: Mapping[int, Subscription], feed: int) -> Callable[[int], bool]:

@@ -20,6 +20,7 @@ FLOORS = [
     {"digest", "fetch", "feedsfile"},
     {"engine", "store", "ping", "pages"},
     {"stories", "site", "page", "websub"},
+    {"replay"},
     {"poller"},
     {"app", "server", "demo"},
     {"web"},

@@ -7,9 +7,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from aggregator.dedupe.match import addresses
 from aggregator.model import Role
 
 _ROLES: dict[Role | None, int] = {"origin": 0, None: 1, "republisher": 2}
+_PART = 3  # a member with less than this part of another's words is a summary
+_CLEAR = 0.2  # by how much the copy rates of two feeds must differ to mean something
+
+REASONS = (
+    "a person pinned it",
+    "its feed's role is nearer to the origin",
+    "its feed has the higher priority",
+    "another member names it as where the text is from",
+    "another member names its site as where the text is from",
+    "it does not name another member as where its text is from",
+    "its feed is seldom the later one to carry a text",
+    "it has the full text",
+    "it was published first",
+    "it was seen first",
+    "it was stored first",
+)
+_FIRM = 7  # the reasons up to here move a lead at any time; the rest is mere likelihood
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,51 +43,63 @@ class Member:
     words: int
     published: datetime
     first_seen: datetime
+    pinned: bool = False
+    copy_rate: float = 0.5  # share of its feed's shared texts that another carried before
 
 
-def choose(members: Sequence[Member]) -> tuple[int, str]:
+def choose(members: Sequence[Member], current: int | None = None, newcomer: int | None = None) -> tuple[int, str]:
     """The id of the article that leads, and why.
 
-    By role, then priority, then what other members name as their origin, then full text before summary, then time.
+    Where there is a `current` lead, only evidence moves it; mere likelihood (lengths, times) speaks for a `newcomer`
+    alone, and copy rates must differ clearly, so that a lead never flips back and forth.
     """
-    longest = max(member.words for member in members)
-    ranks = {member.article: _rank(member, members, longest) for member in members}
-    ordered = sorted(members, key=lambda member: ranks[member.article])
-    first = ordered[0]
-    if len(ordered) == 1:
-        return first.article, "the only article"
-    difference = next(
-        (i for i, (a, b) in enumerate(zip(ranks[first.article], ranks[ordered[1].article], strict=True)) if a != b), -1
-    )
-    reasons = (
-        "its feed's role is nearer to the origin",
-        "its feed has the higher priority",
-        "a copy names it as where the text is from",
-        "a copy names its site as where the text is from",
-        "it has the full text",
-        "it was published first",
-        "it was seen first",
-    )
-    return first.article, reasons[difference] if 0 <= difference < len(reasons) else "it was stored first"
+    if len(members) == 1:
+        return members[0].article, "the only article"
+    ranks = {member.article: _rank(member, members) for member in members}
+    best = min(members, key=lambda member: ranks[member.article])
+    if current in ranks and best.article not in (current, newcomer):
+        firm = {article: rank[:_FIRM] for article, rank in ranks.items()}
+        if firm[best.article] == firm[current]:
+            best = next(member for member in members if member.article == current)
+            if newcomer in ranks and ranks[newcomer] < ranks[current]:
+                best = next(member for member in members if member.article == newcomer)
+    mine = ranks[best.article]
+    second = min(ranks[m.article] for m in members if m.article != best.article)
+    differs = next(i for i, (a, b) in enumerate(zip(mine, second, strict=True)) if a != b)
+    return best.article, REASONS[differs] if mine < second else "it led before, and nothing firm speaks against it"
 
 
-def _rank(member: Member, members: Sequence[Member], longest: int) -> tuple[float, ...]:
+def _rank(member: Member, members: Sequence[Member]) -> tuple[float, ...]:
     others = [other for other in members if other.article != member.article]
     named = {credit for other in others for credit in other.credits}
     site = _host(member.home_page_url or member.url)
     own_sites = {_host(other.home_page_url or other.url) for other in others}
     # A site that every member shares (a loopback test, a hosting platform) says nothing.
     site_named = site not in own_sites and site in {_host(credit) for credit in named}
+    own_credits = set(member.credits)
+    credits_other = any(not own_credits.isdisjoint(addresses(other.url)) for other in others) or bool(
+        own_sites & {_host(credit) for credit in own_credits} - {site, ""}
+    )
+    longest = max(other.words for other in members)
+    brief = member.words * _PART < longest  # not less: a copy may have a long frame around a short text
     return (
+        0 if member.pinned else 1,
         _ROLES[member.role],
         -member.priority,
-        0 if member.url in named else 1,
+        0 if not named.isdisjoint(addresses(member.url)) else 1,
         0 if site_named else 1,
-        0 if member.words * 2 >= longest else 1,
+        1 if credits_other else 0,
+        _copier(member, members),
+        1 if brief else 0,
         member.published.timestamp(),
         member.first_seen.timestamp(),
         member.article,
     )
+
+
+def _copier(member: Member, members: Sequence[Member]) -> int:
+    """1 for a member whose feed copies clearly more than that of another member."""
+    return int(member.copy_rate - min(other.copy_rate for other in members) >= _CLEAR)
 
 
 def _host(url: str) -> str:

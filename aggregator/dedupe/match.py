@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+import dataclasses
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import urlsplit
 
-from aggregator.dedupe import compare
+from aggregator.dedupe import fingerprint, kinds
+from aggregator.dedupe.compare import Comparison, Text, titles_alike
 from aggregator.model import Verdict
 
-KINDS = ("alone", "same-url", "same-text", "near-copy")
+KINDS = ("alone", "same-url", "same-text", *kinds.KINDS, "person")
 
 SHARED_HASHES = 6  # unmasked hashes that make an article a candidate
-VERIFIED = 5  # candidates compared on full text
+VERIFIED = 5  # stories compared on full text
 STORIES = 6  # a hash seen in so many stories is boilerplate (stories: a widely copied one must not mask itself)
 IN_FEED = 3  # so is one seen in so many stories of the same feed
-LEAST_WORDS = 12  # of a text that can be a copy at all
-LOW = 0.42  # share of the longer text's own words that must be in the shorter one
-SAME_FEED = (0.9, 0.8, 0.5)  # a feed seldom copies itself: coverage both ways, and titles alike
-SIGNS = 2  # figures or names changed inside common text: a template filled in again
+SURE = 0.9  # share that joins two stories
+CLOSE = (0.85, 0.6)  # shares with a member that join an article to a story whose lead is another text by now
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Candidate:
     url: str
     text: str
     feed_title: str = ""
+    media: tuple[str, ...] = ()  # addresses of what is attached
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,14 @@ class Probe:
     text: str
     fingerprint: tuple[int, ...]
     article: int | None = None
+    media: tuple[str, ...] = ()
 
 
 class Index(Protocol):
-    """What matching looks up; already limited to the window and the scope."""
+    """What matching looks up; already limited to the window."""
 
-    def by_url(self, url: str) -> Sequence[Candidate]:
-        """Articles with this address."""
+    def by_url(self, urls: Sequence[str]) -> Sequence[Candidate]:
+        """Articles with one of these addresses."""
 
     def by_text(self, text: str) -> Sequence[Candidate]:
         """Articles with exactly this text."""
@@ -69,101 +72,217 @@ class Index(Protocol):
     def postings(self, hashes: Sequence[int]) -> Iterable[Posting]:
         """Where these hashes were seen."""
 
+    def boilerplate(self, hashes: Sequence[int], feed: int) -> Collection[int]:
+        """Those that are known as boilerplate, everywhere or in this feed, also from before the window."""
+
     def load(self, articles: Sequence[int]) -> Sequence[Candidate]:
         """Articles by id, in the order asked for."""
+
+    def lead(self, story: int) -> Candidate | None:
+        """The article that leads a story."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The operator's settings, and which feeds may be compared with the probe's."""
+    """The operator's settings, which feeds may be compared with the probe's, and what a person has parted from it."""
 
     threshold: float = 0.75
     may_compare: Callable[[int], bool] = field(default=lambda feed: True)
+    apart: frozenset[int] = frozenset()  # stories it must not join
+
+    def allow(self, story: int, feed: int) -> bool:
+        """Whether an article of this story and feed may be the original of the probe."""
+        return story not in self.apart and self.may_compare(feed)
 
 
-def match(probe: Probe, index: Index, limits: Limits) -> tuple[Verdict, tuple[Verdict, ...]]:
-    """The verdict on `probe`, and the near misses: why it is not a copy of what it came close to."""
-    for candidate in _others(probe, index.by_url(probe.url), limits):
-        # A link that several entries of one feed share is a home page, not an address of an article.
-        if candidate.feed != probe.feed and _is_article_url(probe.url):
-            return _verdict("same-url", "the same address", candidate), ()
-    if len(probe.text.split()) >= LEAST_WORDS:
-        for candidate in _others(probe, index.by_text(probe.text), limits):
-            if candidate.feed != probe.feed or compare.titles_alike(probe.title, candidate.title) == 1:
-                if compare.titles_conflict(probe.title, candidate.title):
-                    continue
-                return _verdict("same-text", "word for word the same text", candidate), ()
-    found, boilerplate = _candidates(probe, index, limits)
-    misses: list[Verdict] = []
-    for candidate in _others(probe, index.load(found), limits):
-        verdict = judge(probe, candidate, limits, boilerplate)
-        if verdict.kind != "alone":
-            return verdict, tuple(misses)
-        misses.append(verdict)
-    return Verdict("alone", "no other article has this text"), tuple(misses)
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict; the near misses: why it is not a copy of what it came close to; what was masked."""
+
+    verdict: Verdict
+    also: tuple[Verdict, ...] = ()  # on other stories that it is surely a copy of, too: they are one
+    misses: tuple[Verdict, ...] = ()
+    boilerplate: frozenset[int] = frozenset()
+    learned: frozenset[int] = frozenset()  # of these, those that were seen often enough only now
+    in_feed: frozenset[int] = frozenset()  # of those learned, those that are boilerplate of this feed only
 
 
-def recheck(probe: Probe, lead: Candidate, limits: Limits) -> Verdict:
+def match(probe: Probe, index: Index, limits: Limits) -> Decision:
+    """Looks for the story that `probe` is a copy of."""
+    found = _same_url(probe, index, limits) or _same_text(probe, index, limits)
+    if found is not None:
+        return Decision(found)
+    known = frozenset(index.boilerplate(probe.fingerprint, probe.feed))
+    postings = [p for p in index.postings(probe.fingerprint) if p.article != probe.article]
+    everywhere, in_feed = _frequent(postings, probe.feed)
+    boilerplate = known | everywhere | in_feed
+    ours = Text(probe.title, probe.text, boilerplate)
+    judged = [
+        (candidate, _against(probe, ours, candidate, index, limits))
+        for candidate in index.load(_ranked(probe, postings, boilerplate, limits))
+    ]
+    verdict, also = _chosen(probe, judged)
+    misses = tuple(v for _, v in judged if v.kind == "alone")
+    learned = (everywhere | in_feed) - known
+    return Decision(verdict, also, misses, boilerplate, learned, in_feed - everywhere)
+
+
+def _chosen(probe: Probe, judged: Sequence[tuple[Candidate, Verdict]]) -> tuple[Verdict, tuple[Verdict, ...]]:
+    """The best of several verdicts that say yes: the one with the likest title, then the most in common."""
+    yes = [
+        (titles_alike(probe.title, c.title), min(v.similarity, v.other), -v.shared, c, v)
+        for c, v in judged
+        if v.kind != "alone"
+    ]
+    if not yes:
+        return Verdict("alone", "no other article has this text"), ()
+    yes.sort(key=lambda found: (found[0] < kinds.ALIKE, -round(found[1], 1), -found[0], found[2], found[3].article))
+    alike, most, _, first, best = yes[0]
+    if alike < kinds.ALIKE and any(
+        c.feed == first.feed and c.story != first.story and share > most - 0.05 for _, share, _, c, _ in yes[1:]
+    ):
+        reason = "not a copy: the same text stands under several titles of one feed, and none is like its own"
+        return dataclasses.replace(best, kind="alone", reason=reason, story=None, against=None), ()
+    also = tuple(
+        v
+        for likeness, _, _, c, v in yes[1:]
+        if c.story != first.story and max(v.similarity, v.other) >= SURE and likeness >= min(alike, kinds.SAME_TITLE)
+    )
+    return best, also
+
+
+def recheck(probe: Probe, lead: Candidate, limits: Limits, boilerplate: frozenset[int] = frozenset()) -> Verdict:
     """The verdict on a member of a story against its lead, after either has changed or the lead has moved."""
-    if probe.url == lead.url and probe.feed != lead.feed and _is_article_url(probe.url):
+    if probe.feed != lead.feed and _is_article_url(probe.url) and probe.url in addresses(lead.url):
         return _verdict("same-url", "the same address", lead)
-    if probe.text == lead.text and len(probe.text.split()) >= LEAST_WORDS:
+    if probe.text == lead.text and len(probe.text.split()) >= kinds.LEAST_WORDS:
         return _verdict("same-text", "word for word the same text", lead)
-    return judge(probe, lead, limits, frozenset())
+    return judge(probe, Text(probe.title, probe.text, boilerplate), lead, limits)
 
 
-def judge(probe: Probe, candidate: Candidate, limits: Limits, boilerplate: frozenset[int]) -> Verdict:
+def compare(probe: Probe, candidate: Candidate, boilerplate: Collection[int] = ()) -> Comparison:
+    """Both texts side by side."""
+    return Comparison(Text(probe.title, probe.text, boilerplate), Text(candidate.title, candidate.text))
+
+
+def judge(probe: Probe, ours: Text, candidate: Candidate, limits: Limits) -> Verdict:
     """Compares full texts; the verdict of kind "alone" says why it is not a copy of `candidate`."""
-    overlap = compare.overlap(probe.text, candidate.text, boilerplate)
-    high, low = limits.threshold, min(LOW, limits.threshold)
-    if probe.feed == candidate.feed:
-        high, low = max(high, SAME_FEED[0]), SAME_FEED[1]
-    numbers = f"{overlap.ours:.0%} of its words are in the other, {overlap.theirs:.0%} of the other's in it"
+    c = Comparison(ours, Text(candidate.title, candidate.text))
 
-    def no(reason: str) -> Verdict:
-        return Verdict("alone", f"not a copy: {reason}", candidate.article, candidate.story,
-                       overlap.ours, overlap.theirs, overlap.shared)  # fmt: skip
+    def verdict(kind: str, reason: str) -> Verdict:
+        return Verdict(kind, reason, candidate.article, candidate.story, c.ours, c.theirs, c.shared)
 
-    if overlap.shared < LEAST_WORDS:
-        return no(f"only {overlap.shared} words in common that are not boilerplate")
-    if overlap.high < high or overlap.low < low:
-        return no(f"{numbers}; a copy has {high:.0%} one way and {low:.0%} the other")
-    if probe.feed == candidate.feed and compare.titles_alike(probe.title, candidate.title) < SAME_FEED[2]:
-        return no("the same feed with another title")
-    if compare.titles_conflict(probe.title, candidate.title):
-        return no("the titles are alike but for their numbers, as in a series")
-    signs = compare.template_signs(probe.text, candidate.text)
-    if len(signs) >= (1 if probe.feed == candidate.feed else SIGNS):
-        shown = ", ".join(f"“{ours}” for “{theirs}”" for ours, theirs in signs[:3])
-        return no(f"a template filled in again ({shown})")
-    return Verdict("near-copy", numbers, candidate.article, candidate.story,
-                   overlap.ours, overlap.theirs, overlap.shared)  # fmt: skip
+    same_feed = probe.feed == candidate.feed
+    kind, reason = kinds.kind(c, limits.threshold, same_feed)
+    if kind is None:
+        return verdict("alone", f"not a copy: {reason}")
+    objection = _other_media(probe, candidate, c) or kinds.objection(c, same_feed)
+    return verdict("alone", f"not a copy: {objection}") if objection else verdict(kind, reason)
 
 
-def _candidates(probe: Probe, index: Index, limits: Limits) -> tuple[list[int], frozenset[int]]:
-    """Articles that share enough hashes, best first, and the hashes that are boilerplate."""
+def addresses(url: str) -> tuple[str, ...]:
+    """The ways one address is written: with and without TLS, `www.`, the last slash and the fragment."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.netloc or "").removeprefix("www.")
+    except ValueError:
+        return (url,)
+    if not host or parts.scheme not in ("http", "https"):
+        return (url,)
+    rest = parts.path.rstrip("/")
+    query = f"?{parts.query}" if parts.query else ""
+    found = [
+        f"{scheme}://{prefix}{host}{rest}{slash}{query}"
+        for scheme in ("https", "http")
+        for prefix in ("", "www.")
+        for slash in ("", "/")
+    ]
+    return tuple(dict.fromkeys([url, *found]))
+
+
+def _same_url(probe: Probe, index: Index, limits: Limits) -> Verdict | None:
+    # A link that several entries of one feed share is a home page, not an address of an article.
+    if not _is_article_url(probe.url):
+        return None
+    candidates = list(_others(probe, index.by_url(addresses(probe.url)), limits))
+    elsewhere = [candidate for candidate in candidates if candidate.feed != probe.feed]
+    if not elsewhere or len({candidate.story for candidate in candidates}) > 1:
+        return None
+    return _verdict("same-url", "the same address", elsewhere[0])
+
+
+def _same_text(probe: Probe, index: Index, limits: Limits) -> Verdict | None:
+    if len(probe.text.split()) < kinds.LEAST_WORDS:
+        return None
+    for candidate in _others(probe, index.by_text(probe.text), limits):
+        # The text alone does not tell what stands under several titles, such as show notes; matching looks at those.
+        c = compare(probe, candidate)
+        if c.alike < (1 if probe.feed == candidate.feed else kinds.ALIKE) or c.numbered:
+            continue
+        return _verdict("same-text", "word for word the same text", candidate)
+    return None
+
+
+def _against(probe: Probe, ours: Text, candidate: Candidate, index: Index, limits: Limits) -> Verdict:
+    """The verdict on the story of `candidate`: its lead must agree, or a chain of small changes would join anything."""
+    verdict = judge(probe, ours, candidate, limits)
+    lead = index.lead(candidate.story)
+    if lead is None or lead.article == candidate.article or lead.article == probe.article:
+        return verdict
+    by_lead = judge(probe, ours, lead, limits)
+    if by_lead.kind != "alone":
+        return by_lead
+    high, low = max(verdict.similarity, verdict.other), min(verdict.similarity, verdict.other)
+    same_title = titles_alike(probe.title, candidate.title) >= kinds.SAME_TITLE
+    return verdict if high >= CLOSE[0] and (low >= CLOSE[1] or same_title) else by_lead
+
+
+def _frequent(postings: Iterable[Posting], feed: int) -> tuple[frozenset[int], frozenset[int]]:
+    """Hashes that are boilerplate by now: everywhere, and in this feed."""
     stories: defaultdict[int, set[int]] = defaultdict(set)
     in_feed: defaultdict[int, set[int]] = defaultdict(set)
-    seen: defaultdict[int, set[int]] = defaultdict(set)
-    for posting in index.postings(probe.fingerprint):
-        if posting.article == probe.article:
-            continue
+    for posting in postings:
         stories[posting.hash].add(posting.story)
-        if posting.feed == probe.feed:
+        if posting.feed == feed:
             in_feed[posting.hash].add(posting.story)
-        if limits.may_compare(posting.feed):
-            seen[posting.article].add(posting.hash)
-    boilerplate = frozenset(
-        value for value in stories if len(stories[value]) >= STORIES or len(in_feed[value]) >= IN_FEED
+    return (
+        frozenset(value for value, seen in stories.items() if len(seen) >= STORIES),
+        frozenset(value for value, seen in in_feed.items() if len(seen) >= IN_FEED),
     )
-    counts = Counter({article: len(hashes - boilerplate) for article, hashes in seen.items()})
-    least = min(SHARED_HASHES, max(1, len(probe.fingerprint) // 2))
-    ranked = sorted((-count, article) for article, count in counts.items() if count >= least)
-    return [article for _, article in ranked[:VERIFIED]], boilerplate
+
+
+def _ranked(probe: Probe, postings: Iterable[Posting], boilerplate: frozenset[int], limits: Limits) -> list[int]:
+    """The best article of each story that shares enough, best first."""
+    seen: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+    for posting in postings:
+        if posting.hash not in boilerplate and limits.allow(posting.story, posting.feed):
+            seen[posting.story, posting.article].add(posting.hash)
+    own = len(set(probe.fingerprint) - boilerplate)
+    least = max(1, min(SHARED_HASHES, own // 2))
+    title = fingerprint.title_hash(probe.title)
+    best: dict[int, int] = {}
+    for _, _, story, article in sorted(
+        (title not in hashes, -len(hashes), story, article)
+        for (story, article), hashes in seen.items()
+        if len(hashes) >= least or title in hashes
+    ):
+        best.setdefault(story, article)
+    return list(best.values())[:VERIFIED]
+
+
+def _other_media(probe: Probe, candidate: Candidate, c: Comparison) -> str | None:
+    """Podcasts: another recording under other words, whatever the notes say."""
+    if c.alike < kinds.ALIKE and probe.media and candidate.media:
+        ours, theirs = (
+            {url.partition("?")[0].rpartition("/")[2] for url in side} for side in (probe.media, candidate.media)
+        )
+        if ours.isdisjoint(theirs):
+            return "other recordings under other titles"
+    return None
 
 
 def _others(probe: Probe, candidates: Iterable[Candidate], limits: Limits) -> Iterable[Candidate]:
-    return (c for c in candidates if c.article != probe.article and limits.may_compare(c.feed))
+    return (c for c in candidates if c.article != probe.article and limits.allow(c.story, c.feed))
 
 
 def _verdict(kind: str, reason: str, candidate: Candidate) -> Verdict:

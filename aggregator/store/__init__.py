@@ -13,16 +13,16 @@ health     what may be wrong with the file
 """
 
 from aggregator.store.articles import Saved
-from aggregator.store.database import copy, is_ours, open_reader, open_writer
+from aggregator.store.database import copy, is_ours, open_reader, open_writer, request
 from aggregator.store.examples import Example
 from aggregator.store.feeds import Due, Outcome
 from aggregator.store.health import Check, checks
 from aggregator.store.hubs import Hub
-from aggregator.store.index import StoreIndex, probe
+from aggregator.store.index import StoreIndex, probe, sweep
 from aggregator.store.metadata import metadata
 from aggregator.store.pages import Before, Pages, Slow, Wanted, open_pages
 from aggregator.store.query import to_match, unspaced
-from aggregator.store.read import Choice, Read, Row
+from aggregator.store.read import Choice, Read, Row, unpack
 from aggregator.store.retention import Expired, Retention
 from aggregator.store.store import Store
 
@@ -52,6 +52,9 @@ __all__ = [
     "open_reader",
     "open_writer",
     "probe",
+    "request",
+    "sweep",
     "to_match",
+    "unpack",
     "unspaced",
 ]

@@ -10,13 +10,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
-from aggregator import clean
+from aggregator import clean, dedupe
 from aggregator.digest import Item
 from aggregator.model import Article, Source
+from aggregator.store import index
 from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
-
-POSTINGS = 24  # articles one hash is kept for: a hash that common is boilerplate and needs no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +24,7 @@ class Saved:
 
     article: int
     change: Literal["new", "changed", "same"]
+    fingerprint: tuple[int, ...] = ()
 
 
 class Articles:
@@ -48,9 +48,9 @@ class Articles:
             )
             number = int(cursor.lastrowid or 0)
             self._source(number, item, hash_of_text)
-            self._fingerprint(number, article.fingerprint)
+            index.insert(self.connection, number, article.fingerprint)
             self._edges(number, feed, article.edges)
-            return Saved(number, "new")
+            return Saved(number, "new", article.fingerprint)
         number = row["id"]
         changed = (row["text_hash"], row["title"]) != (hash_of_text, article.title)
         values = _content(article)
@@ -68,9 +68,9 @@ class Articles:
         self._source(number, item, hash_of_text)
         self._edges(number, feed, article.edges)
         if changed:
-            self.connection.execute("DELETE FROM _fingerprints WHERE article_id = ?", (number,))
-            self._fingerprint(number, article.fingerprint)
-        return Saved(number, "changed" if changed else "same")
+            index.remove(self.connection, number, dedupe.hashes(row["content_text"], row["title"]))
+            index.insert(self.connection, number, article.fingerprint)
+        return Saved(number, "changed" if changed else "same", article.fingerprint)
 
     def _stored(self, feed: int, article: Article, guids: Collection[str]) -> sqlite3.Row | None:
         query = "SELECT articles.*, text_hash FROM articles JOIN _sources ON article_id = id WHERE "
@@ -121,13 +121,6 @@ class Articles:
             "DELETE FROM _edges WHERE feed_id = ?1 AND article_id < "
             "(SELECT article_id FROM _edges WHERE feed_id = ?1 ORDER BY article_id DESC LIMIT 1 OFFSET ?2)",
             (feed, clean.habits.REMEMBERED - 1),
-        )
-
-    def _fingerprint(self, article: int, hashes: Sequence[int]) -> None:
-        self.connection.executemany(
-            "INSERT OR IGNORE INTO _fingerprints (hash, article_id) SELECT ?1, ?2 "
-            "WHERE (SELECT count(*) FROM (SELECT 1 FROM _fingerprints WHERE hash = ?1 LIMIT ?3)) < ?3",
-            ((value, article, POSTINGS) for value in hashes),
         )
 
 

@@ -113,6 +113,15 @@ def problems(connection: sqlite3.Connection, deep: bool = False) -> list[str]:
     return found
 
 
+def request(path: Path, kind: str, article: int, other: int, undo: bool) -> None:
+    """Leaves a correction for the daemon that has the file: one row, which SQLite's own lock lets in between."""
+    connection = _connect(path, f"file:{_quoted(path)}?mode=rw")
+    with contextlib.closing(connection), _explained(path):
+        connection.execute(
+            "INSERT INTO _requests (kind, article_id, other_id, undo) VALUES (?, ?, ?, ?)", (kind, article, other, undo)
+        )
+
+
 def copy(connection: sqlite3.Connection, target: Path) -> None:
     """A checked copy of the whole database in `target`, which it replaces in one step.
 

@@ -4,66 +4,150 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from aggregator.dedupe import Candidate, Posting, Probe
+from aggregator.dedupe import Candidate, Posting, Probe, hashes
 from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
 
 _COLUMNS = (
     "articles.id, articles.story_id, articles.feed_id, articles.title, articles.url, articles.content_text, "
-    "feeds.title AS feed FROM articles JOIN feeds ON feeds.id = articles.feed_id "
+    "feeds.title AS feed, articles.enclosures FROM articles JOIN feeds ON feeds.id = articles.feed_id "
 )
+POSTINGS = 24  # articles one hash is kept for
 _SOME = 8  # articles with the same address or text are looked at; a home page has thousands
 
 
-def probe(connection: sqlite3.Connection, article: int) -> Probe:
-    """A stored article as matching sees it."""
+def probe(connection: sqlite3.Connection, article: int, fingerprint: tuple[int, ...] = ()) -> Probe:
+    """A stored article as matching sees it; its fingerprint is made again where it is not at hand."""
     row = connection.execute("SELECT * FROM articles WHERE id = ?", (article,)).fetchone()
-    hashes = connection.execute("SELECT hash FROM _fingerprints WHERE article_id = ?", (article,))
-    return Probe(row["feed_id"], row["title"], row["url"], row["content_text"], tuple(h[0] for h in hashes), article)
+    # Not read from the index: of a hash that is boilerplate, only the first articles are there.
+    made = fingerprint or hashes(row["content_text"], row["title"])
+    media = _media(row["enclosures"])
+    return Probe(row["feed_id"], row["title"], row["url"], row["content_text"], made, article, media)
+
+
+def candidates(connection: sqlite3.Connection, where: str, values: Sequence[object], most: int) -> list[Candidate]:
+    """Stored articles as the other side of a comparison; `where` is SQL after FROM articles."""
+    rows = connection.execute(f"SELECT {_COLUMNS} {where} ORDER BY articles.id LIMIT ?", (*values, most))
+    return [Candidate(r[0], r[1], r[2], r[3], r[4], r[5], r[6], _media(r[7])) for r in rows.fetchall()]
+
+
+def insert(connection: sqlite3.Connection, article: int, fingerprint: Sequence[int]) -> None:
+    """Puts an article into the index. A hash with POSTINGS articles is boilerplate and needs no more."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO _fingerprints (hash, article_id) SELECT ?1, ?2 "
+        "WHERE (SELECT count(*) FROM (SELECT 1 FROM _fingerprints WHERE hash = ?1 LIMIT ?3)) < ?3",
+        ((value, article, POSTINGS) for value in fingerprint),
+    )
+
+
+def remove(connection: sqlite3.Connection, article: int, fingerprint: Sequence[int]) -> None:
+    """Takes an article out of the index; `fingerprint` is that of the text it was put in with."""
+    connection.executemany(
+        "DELETE FROM _fingerprints WHERE hash = ? AND article_id = ?", ((value, article) for value in fingerprint)
+    )
+
+
+def first_since(connection: sqlite3.Connection, since: datetime) -> int:
+    """The lowest id of the articles first seen since then: ids grow with time, so a few look-ups find it."""
+    low, high = 0, int(connection.execute("SELECT ifnull(max(id), 0) FROM articles").fetchone()[0]) + 1
+    limit = to_text(since)
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(
+            "SELECT id, first_seen_at FROM articles WHERE id >= ? ORDER BY id LIMIT 1", (middle,)
+        ).fetchone()
+        if row is None or row["first_seen_at"] >= limit:
+            high = middle
+        else:
+            low = int(row["id"]) + 1
+    return low
+
+
+def sweep(connection: sqlite3.Connection, since: datetime, most: int = 50_000) -> int:
+    """Takes some of what is older than the window out of the index, from where the last sweep ended; gives how many.
+
+    It goes round by hash, not by article: that needs no second index, which would double the size of this one.
+    """
+    row = connection.execute("SELECT hash FROM _sweep").fetchone()
+    hand = row[0] if row else -1
+    end = connection.execute(
+        "SELECT hash FROM _fingerprints WHERE hash > ? ORDER BY hash LIMIT 1 OFFSET ?", (hand, most)
+    ).fetchone()
+    upto = end[0] if end else 2**62
+    gone = connection.execute(
+        "DELETE FROM _fingerprints WHERE hash > ? AND hash <= ? AND article_id < ?",
+        (hand, upto, first_since(connection, since)),
+    ).rowcount
+    connection.execute("INSERT OR REPLACE INTO _sweep (id, hash) VALUES (1, ?)", (upto if end else -1,))
+    return gone
 
 
 class StoreIndex:
-    """Articles first seen since `since` and already in a story."""
+    """Articles first seen since `since` and already in a story; `first` is the lowest id of these."""
 
-    def __init__(self, connection: sqlite3.Connection, since: datetime) -> None:
+    def __init__(self, connection: sqlite3.Connection, since: datetime, first: int | None = None) -> None:
         self.connection = connection
         self.since = to_text(since)
+        self.first = first_since(connection, since) if first is None else first
 
-    def by_url(self, url: str) -> Sequence[Candidate]:
-        """Articles with this address."""
-        return self._candidates("WHERE articles.url = ? AND first_seen_at >= ?", (url, self.since))
+    def by_url(self, urls: Sequence[str]) -> Sequence[Candidate]:
+        """Articles with one of these addresses."""
+        return self._candidates(
+            "WHERE articles.url IN (SELECT value FROM json_each(?)) AND first_seen_at >= ?", json.dumps(list(urls))
+        )
 
     def by_text(self, text: str) -> Sequence[Candidate]:
         """Articles with exactly this text."""
-        return self._candidates(
-            "JOIN _sources ON article_id = articles.id WHERE text_hash = ? AND first_seen_at >= ?",
-            (text_hash(text), self.since),
-        )
+        where = "JOIN _sources ON article_id = articles.id WHERE text_hash = ? AND first_seen_at >= ?"
+        return self._candidates(where, text_hash(text))
 
     def postings(self, hashes: Sequence[int]) -> Iterable[Posting]:
         """Where these hashes were seen."""
         rows = self.connection.execute(
             "SELECT hash, article_id, story_id, feed_id FROM _fingerprints JOIN articles ON articles.id = article_id "
-            "WHERE hash IN (SELECT value FROM json_each(?)) AND first_seen_at >= ? AND story_id IS NOT NULL",
-            (json.dumps(list(hashes)), self.since),
+            "WHERE hash IN (SELECT value FROM json_each(?)) AND article_id >= ? AND story_id IS NOT NULL",
+            (json.dumps(list(hashes)), self.first),
         )
         return [Posting(*row) for row in rows]
 
+    def boilerplate(self, hashes: Sequence[int], feed: int) -> Collection[int]:
+        """Those that are known as boilerplate, everywhere (feed 0) or in this feed."""
+        rows = self.connection.execute(
+            "SELECT hash FROM _boilerplate WHERE hash IN (SELECT value FROM json_each(?)) AND feed_id IN (0, ?)",
+            (json.dumps(list(hashes)), feed),
+        )
+        return {row[0] for row in rows}
+
+    def seen(self, hashes: Sequence[int]) -> int:
+        """In how many stories the most frequent of these hashes is known; no more than POSTINGS are counted."""
+        row = self.connection.execute(
+            "SELECT max(stories) FROM (SELECT count(DISTINCT story_id) AS stories FROM _fingerprints "
+            "JOIN articles ON articles.id = article_id WHERE hash IN (SELECT value FROM json_each(?)) GROUP BY hash)",
+            (json.dumps(list(hashes)),),
+        ).fetchone()
+        return int(row[0] or 0)
+
     def load(self, articles: Sequence[int]) -> Sequence[Candidate]:
         """Articles by id, in the order asked for."""
-        found = {
-            candidate.article: candidate
-            for candidate in self._candidates(
-                "WHERE articles.id IN (SELECT value FROM json_each(?))", (json.dumps(list(articles)),), len(articles)
-            )
-        }
+        where = "WHERE articles.id IN (SELECT value FROM json_each(?)) AND story_id IS NOT NULL"
+        rows = candidates(self.connection, where, (json.dumps(list(articles)),), len(articles))
+        found = {candidate.article: candidate for candidate in rows}
         return [found[article] for article in articles if article in found]
 
-    def _candidates(self, where: str, values: tuple[object, ...], most: int = _SOME) -> list[Candidate]:
-        rows = self.connection.execute(
-            f"SELECT {_COLUMNS} {where} AND story_id IS NOT NULL ORDER BY articles.id LIMIT ?", (*values, most)
-        )
-        return [Candidate(row[0], row[1], row[2], row[3], row[4], row[5], row[6]) for row in rows]
+    def lead(self, story: int) -> Candidate | None:
+        """The article that leads a story."""
+        where = "WHERE articles.id = (SELECT lead_article_id FROM stories WHERE id = ?)"
+        return next(iter(candidates(self.connection, where, (story,), 1)), None)
+
+    def _candidates(self, where: str, value: object) -> list[Candidate]:
+        return candidates(self.connection, f"{where} AND story_id IS NOT NULL", (value, self.since), _SOME)
+
+
+def _media(enclosures: str) -> tuple[str, ...]:
+    if enclosures == "[]":
+        return ()
+    kinds = ("audio/", "video/")
+    return tuple(e["url"] for e in json.loads(enclosures) if (e.get("type") or "").startswith(kinds))

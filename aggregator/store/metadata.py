@@ -11,6 +11,7 @@ from aggregator.store.schema import DOCS
 
 _PRIVATE = (
     "_sqlite_migrations", "_feed_state", "_sources", "_fingerprints", "_verdicts", "_leads", "_documents", "_tombstones",
+    "_boilerplate", "_sweep", "_requests", "_corrections", "_habits", "_former",
 )  # fmt: skip
 # How datasette opens what people look at first.
 _LOOKS: dict[str, dict[str, Any]] = {

@@ -198,6 +198,29 @@ class Read:
             )
         )
 
+    def named(self, articles: Sequence[int]) -> list[Row]:
+        """Articles by number: id, title and feed."""
+        return _rows(
+            self.connection.execute(
+                "SELECT articles.id, articles.title, feeds.title AS feed FROM articles JOIN feeds ON feeds.id = feed_id "
+                "WHERE articles.id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(articles)),),
+            )
+        )
+
+    def duplicates(self, most: int) -> list[Row]:
+        """The view duplicates."""
+        return _rows(self.connection.execute("SELECT * FROM duplicates LIMIT ?", (most,)))
+
+    def corrections(self, article: int) -> list[Row]:
+        """What people said of an article."""
+        return _rows(
+            self.connection.execute(
+                "SELECT kind, article_id, other_id, made_at FROM _corrections WHERE ? IN (article_id, other_id) ORDER BY 4",
+                (article,),
+            )
+        )
+
     def copies_among(self, articles: Sequence[int]) -> int:
         """How many of these articles are not the lead of their story."""
         row = self.connection.execute(

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from aggregator import dedupe
 from aggregator.digest import Item
+from aggregator.store import index
 from aggregator.store.times import to_text
 
 STORIES = 50  # at most, in one step
@@ -63,7 +65,7 @@ class Retention:
         rows = self.connection.execute(f"{_EXPIRED} LIMIT {STORIES}", (to_text(before),)).fetchall()
         stories = json.dumps([row[0] for row in rows])
         members = self.connection.execute(
-            "SELECT id, feed_id, guid, url, title FROM articles WHERE story_id IN (SELECT value FROM json_each(?))",
+            "SELECT id, feed_id, guid, url, title, content_text FROM articles WHERE story_id IN (SELECT value FROM json_each(?))",
             (stories,),
         ).fetchall()
         self.connection.executemany(
@@ -74,6 +76,8 @@ class Retention:
                 for mark in _marks(row["guid"], row["url"], row["title"])
             ),
         )
+        for row in members:
+            index.remove(self.connection, row["id"], dedupe.hashes(row["content_text"], row["title"]))
         self.connection.execute("DELETE FROM articles WHERE story_id IN (SELECT value FROM json_each(?))", (stories,))
         self.connection.execute("DELETE FROM stories WHERE id IN (SELECT value FROM json_each(?))", (stories,))
         return len(rows), len(members)

@@ -136,10 +136,27 @@ CREATE TABLE _sources (            -- entries as their documents had them, so th
     credits TEXT NOT NULL,         -- JSON: addresses named as where the text is from
     rules INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE _fingerprints (
+CREATE TABLE _fingerprints (       -- no reference to articles: it would need a second index, as large as this
     hash INTEGER NOT NULL,
-    article_id INTEGER NOT NULL REFERENCES articles(id) ON DELETE CASCADE,
+    article_id INTEGER NOT NULL,
     PRIMARY KEY (hash, article_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _sweep (              -- where the last sweep of _fingerprints ended
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    hash INTEGER NOT NULL
+) STRICT;
+CREATE TABLE _requests (           -- corrections made while a daemon has the file; it carries them out
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    article_id INTEGER NOT NULL,
+    other_id INTEGER NOT NULL,
+    undo INTEGER NOT NULL
+) STRICT;
+CREATE TABLE _boilerplate (        -- hashes seen in too many stories to tell one; outlive the window
+    hash INTEGER NOT NULL,
+    feed_id INTEGER NOT NULL,      -- 0: everywhere
+    learned_at TEXT NOT NULL,
+    PRIMARY KEY (hash, feed_id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE _edges (              -- blocks near an article's edges: what a feed repeats is learned from them
     article_id INTEGER PRIMARY KEY REFERENCES articles(id) ON DELETE CASCADE,
@@ -155,6 +172,22 @@ CREATE TABLE _verdicts (           -- why an article is a copy, or stands alone
     other REAL NOT NULL,
     shared INTEGER NOT NULL,
     decided_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE _corrections (        -- what a person said: outlives every re-run
+    kind TEXT NOT NULL CHECK (kind IN ('apart', 'together', 'pin')),
+    article_id INTEGER NOT NULL REFERENCES articles(id) ON DELETE CASCADE,
+    other_id INTEGER NOT NULL REFERENCES articles(id) ON DELETE CASCADE, -- pin: the same
+    made_at TEXT NOT NULL,
+    PRIMARY KEY (kind, article_id, other_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _habits (             -- how often a feed was the later one to carry a text
+    feed_id INTEGER PRIMARY KEY REFERENCES feeds(id),
+    shared INTEGER NOT NULL,
+    later INTEGER NOT NULL
+) STRICT;
+CREATE TABLE _former (             -- during a replay: the story an article was in; else empty
+    article_id INTEGER PRIMARY KEY,
+    story_id INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE _leads (              -- why an article leads its story
     story_id INTEGER PRIMARY KEY REFERENCES stories(id) ON DELETE CASCADE,
@@ -216,8 +249,8 @@ CREATE INDEX fetches_feed ON fetches(feed_id, fetched_at);
 CREATE INDEX fetches_fetched_at ON fetches(fetched_at);
 CREATE INDEX _verdicts_against ON _verdicts(against_id) WHERE against_id IS NOT NULL;
 CREATE INDEX _sources_text_hash ON _sources(text_hash);
+CREATE INDEX _corrections_other ON _corrections(other_id);
 CREATE INDEX _edges_feed ON _edges(feed_id, article_id);
-CREATE INDEX _fingerprints_article ON _fingerprints(article_id);
 """
 
 # Only these columns are indexed, so a new story or similarity must not rewrite the index entry.

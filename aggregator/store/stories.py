@@ -5,21 +5,33 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from aggregator import iri
 from aggregator.dedupe import Candidate, Member
 from aggregator.model import Subscription, Verdict
 from aggregator.store.hashes import host_of, name_of
+from aggregator.store.index import StoreIndex, candidates, first_since, insert
 from aggregator.store.times import from_text, to_text
+
+_DOUBT = 4  # shared texts, half of them later, that every feed begins with before its habits mean something
 
 
 class Stories:
-    """The tables stories, _verdicts and _leads."""
+    """The tables stories, _verdicts, _leads, _corrections, _boilerplate and _habits."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self._firsts: dict[str, int] = {}
+
+    def index(self, since: datetime) -> StoreIndex:
+        """What matching looks up; the window begins with a full hour."""
+        hour = since.replace(minute=0, second=0, microsecond=0)
+        name = to_text(hour)
+        if name not in self._firsts:
+            self._firsts = {name: first_since(self.connection, hour)}
+        return StoreIndex(self.connection, hour, self._firsts[name])
 
     def story_of(self, article: int) -> int | None:
         """The story an article belongs to."""
@@ -30,12 +42,27 @@ class Stories:
         """The article that leads a story."""
         return int(self.connection.execute("SELECT lead_article_id FROM stories WHERE id = ?", (story,)).fetchone()[0])
 
+    def articles(self, story: int) -> list[int]:
+        """The articles of a story, in the order they were stored."""
+        rows = self.connection.execute("SELECT id FROM articles WHERE story_id = ? ORDER BY id", (story,))
+        return [row[0] for row in rows]
+
+    def founder(self, story: int) -> int:
+        """The article that a story began with, as far as it is still in it."""
+        row = self.connection.execute(
+            "SELECT articles.id FROM articles JOIN stories ON stories.id = story_id WHERE story_id = ? "
+            "ORDER BY guid <> uid, articles.id LIMIT 1",
+            (story,),
+        ).fetchone()
+        return int(row[0])
+
     def members(self, story: int, subscriptions: Mapping[str, Subscription]) -> list[Member]:
         """The articles of a story as the choice of the lead sees them."""
         rows = self.connection.execute(
-            "SELECT articles.*, feeds.role, feeds.home_page_url, feeds.configured_url, credits FROM articles "
-            "JOIN feeds ON feeds.id = feed_id JOIN _sources ON article_id = articles.id WHERE story_id = ? "
-            "ORDER BY articles.id",
+            "SELECT articles.*, feeds.role, feeds.home_page_url, feeds.configured_url, credits, shared, later, "
+            "EXISTS (SELECT 1 FROM _corrections AS c WHERE c.article_id = articles.id AND c.kind = 'pin') AS pinned "
+            "FROM articles JOIN feeds ON feeds.id = articles.feed_id JOIN _sources ON _sources.article_id = articles.id "
+            "LEFT JOIN _habits ON _habits.feed_id = articles.feed_id WHERE story_id = ? ORDER BY articles.id",
             (story,),
         )
         return [
@@ -46,41 +73,172 @@ class Stories:
                 priority=subscriptions[row["configured_url"]].priority if row["configured_url"] in subscriptions else 0,
                 credits=tuple(json.loads(row["credits"])),
                 home_page_url=row["home_page_url"],
-                words=row["word_count"],
+                words=len(row["content_text"].encode()) // 6,  # Chinese has no spaces to count words by
                 published=from_text(row["published_at"]),
                 first_seen=from_text(row["first_seen_at"]),
+                pinned=bool(row["pinned"]),
+                copy_rate=((row["later"] or 0) + _DOUBT / 2) / ((row["shared"] or 0) + _DOUBT),
             )
             for row in rows
         ]
 
     def candidate(self, article: int) -> Candidate:
         """A stored article as the other side of a comparison."""
-        row = self.connection.execute(
-            "SELECT articles.*, feeds.title AS feed FROM articles JOIN feeds ON feeds.id = feed_id WHERE articles.id = ?",
-            (article,),
-        ).fetchone()
-        return Candidate(
-            row["id"], row["story_id"], row["feed_id"], row["title"], row["url"], row["content_text"], row["feed"]
+        return candidates(self.connection, "WHERE articles.id = ?", (article,), 1)[0]
+
+    def learn(self, hashes: Iterable[int], feed: int, now: datetime) -> None:
+        """Remembers boilerplate, of one feed or (0) of all."""
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO _boilerplate VALUES (?, ?, ?)", ((value, feed, to_text(now)) for value in hashes)
         )
 
+    def known(self, hashes: Sequence[int], feed: int) -> frozenset[int]:
+        """Those that are boilerplate, everywhere or in this feed."""
+        rows = self.connection.execute(
+            "SELECT hash FROM _boilerplate WHERE hash IN (SELECT value FROM json_each(?)) AND feed_id IN (0, ?)",
+            (json.dumps(list(hashes)), feed),
+        )
+        return frozenset(row[0] for row in rows)
+
+    def joined_on(self, hashes: Collection[int], since: datetime) -> list[int]:
+        """Articles with one of these hashes that were judged copies since then."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT v.article_id FROM _fingerprints AS f JOIN _verdicts AS v ON v.article_id = f.article_id "
+            "WHERE f.hash IN (SELECT value FROM json_each(?)) AND v.kind IN ('near-copy', 'edited', 'summary', 'embedded') "
+            "AND v.decided_at >= ? ORDER BY v.article_id",
+            (json.dumps(sorted(hashes)), to_text(since)),
+        )
+        return [row[0] for row in rows]
+
+    def observe(self, article: int, story: int) -> None:
+        """Learns which of two feeds had a text first: the newcomer's, or that of the earliest other member."""
+        rows = self.connection.execute(
+            "SELECT articles.id, feed_id, url, credits FROM articles JOIN _sources ON article_id = articles.id "
+            "WHERE story_id = ? ORDER BY published_at, first_seen_at, articles.id",
+            (story,),
+        ).fetchall()
+        mine = next(row for row in rows if row["id"] == article)
+        first = next((row for row in rows if row["feed_id"] != mine["feed_id"]), None)
+        if first is None:
+            return
+        later = [row["id"] for row in rows].index(article) > [row["id"] for row in rows].index(first["id"])
+        if first["url"] in json.loads(mine["credits"]):
+            later = True
+        elif mine["url"] in json.loads(first["credits"]):
+            later = False
+        # Each article counts once, or a feed that was first by chance would gain with every later copy.
+        shared_before = len({row["feed_id"] for row in rows if row["id"] != article}) > 1
+        seen = [(mine["feed_id"], 1, int(later)), (first["feed_id"], int(not shared_before), int(not later))]
+        self.connection.executemany(
+            "INSERT INTO _habits VALUES (?1, ?2, ?3) ON CONFLICT (feed_id) DO UPDATE SET "
+            "shared = shared + ?2, later = later + ?3",
+            seen,
+        )
+
+    def correct(self, kind: str, article: int, other: int, now: datetime) -> None:
+        """Writes down what a person said of two articles ("apart", "together"), or of one (twice the same: "pin")."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO _corrections VALUES (?, ?, ?, ?)", (kind, article, other, to_text(now))
+        )
+        if kind in ("apart", "together"):  # the last word counts
+            self.take_back({"apart": "together", "together": "apart"}[kind], article, other)
+
+    def take_back(self, kind: str, article: int, other: int = 0) -> list[int]:
+        """Forgets what a person said of these two (0: of `article` and any other); gives the articles it was about."""
+        rows = self.connection.execute(
+            "DELETE FROM _corrections WHERE kind = ?1 AND (?2 IN (article_id, other_id)) "
+            "AND (?3 = 0 OR ?3 IN (article_id, other_id)) AND (?2 <> ?3 OR article_id = other_id) "
+            "RETURNING article_id, other_id",
+            (kind, article, other),
+        ).fetchall()
+        return sorted({value for row in rows for value in row})
+
+    def together(self, article: int) -> list[int]:
+        """The articles that a person said are the same as this one."""
+        return self._corrected("together", article)
+
+    def apart(self, article: int) -> frozenset[int]:
+        """The stories that hold an article which a person parted from this one."""
+        found = (self.story_of(other) for other in self._corrected("apart", article))
+        return frozenset(story for story in found if story is not None)
+
+    def _corrected(self, kind: str, article: int) -> list[int]:
+        rows = self.connection.execute(
+            "SELECT other_id FROM _corrections WHERE kind = ?1 AND article_id = ?2 UNION "
+            "SELECT article_id FROM _corrections WHERE kind = ?1 AND other_id = ?2 ORDER BY 1",
+            (kind, article),
+        )
+        return [row[0] for row in rows]
+
     def found_story(self, article: int, now: datetime) -> int:
-        """Makes a story of one article."""
+        """Makes a story of one article; in a replay, the one that this article was in before, if nobody has it yet."""
         row = self.connection.execute(
             "SELECT articles.*, feeds.configured_url FROM articles JOIN feeds ON feeds.id = feed_id WHERE articles.id = ?",
             (article,),
         ).fetchone()
-        cursor = self.connection.execute(
-            "INSERT INTO stories (uid, title, url, lead_article_id, published_at, updated_at, first_seen_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                self._uid(row["guid"], row["configured_url"], row["published_at"][:10]),
-                *(row[name] for name in ("title", "url", "id", "published_at", "updated_at")),
-                to_text(now),
-            ),
-        )
-        story = int(cursor.lastrowid or 0)
+        shown = tuple(row[name] for name in ("title", "url", "id", "published_at"))
+        former = self.connection.execute(
+            "SELECT stories.id FROM _former JOIN stories ON stories.id = _former.story_id WHERE _former.article_id = ? "
+            "AND NOT EXISTS (SELECT 1 FROM articles WHERE articles.story_id = stories.id)",
+            (article,),
+        ).fetchone()
+        if former is not None:
+            story = int(former[0])
+            self.connection.execute(
+                "UPDATE stories SET title = ?, url = ?, lead_article_id = ?, published_at = ?, copies = 1 WHERE id = ?",
+                (*shown, story),
+            )
+        else:
+            cursor = self.connection.execute(
+                "INSERT INTO stories (uid, title, url, lead_article_id, published_at, updated_at, first_seen_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    self._uid(row["guid"], row["configured_url"], row["published_at"][:10]),
+                    *shown,
+                    row["updated_at"],
+                    to_text(now),
+                ),
+            )
+            story = int(cursor.lastrowid or 0)
         self.connection.execute("UPDATE articles SET story_id = ? WHERE id = ?", (story, article))
         return story
+
+    def forget(self) -> None:
+        """Takes all articles out of their stories, for a replay; the stories wait to be founded again."""
+        for statement in (
+            "DELETE FROM _former",
+            "INSERT INTO _former SELECT id, story_id FROM articles WHERE story_id IS NOT NULL",
+            "UPDATE articles SET story_id = NULL",
+            *(f"DELETE FROM {table}" for table in ("_verdicts", "_leads", "_boilerplate", "_habits", "_fingerprints")),
+        ):
+            self.connection.execute(statement)
+
+    def remember(self, article: int, fingerprint: Sequence[int]) -> None:
+        """Puts an article into the index."""
+        insert(self.connection, article, fingerprint)
+
+    def keep(self, shown: Mapping[int, tuple[int, str]], reworded: Collection[int], now: datetime) -> None:
+        """Ends a replay. `shown`: lead and time of the last change of each story before; `reworded`: changed articles.
+
+        Stories without an article go; `updated_at` of the others moves only where another text is shown.
+        """
+        self.connection.execute("DELETE FROM stories WHERE id NOT IN (SELECT story_id FROM articles)")
+        for row in self.connection.execute("SELECT id, lead_article_id, updated_at FROM stories").fetchall():
+            lead, updated = shown.get(row["id"], (row["lead_article_id"], row["updated_at"]))
+            if lead != row["lead_article_id"] or lead in reworded:
+                old, new = (self.candidate(article) for article in (lead, row["lead_article_id"]))
+                if lead in reworded or (old.title, old.text) != (new.title, new.text):
+                    updated = to_text(now)
+            if updated != row["updated_at"]:
+                self.connection.execute("UPDATE stories SET updated_at = ? WHERE id = ?", (updated, row["id"]))
+        self.connection.execute("DELETE FROM _former")
+
+    def requests(self) -> list[tuple[str, int, int, bool]]:
+        """Corrections that were asked for while a daemon had the file: kind, two articles, undo. They are taken out."""
+        rows = self.connection.execute("SELECT * FROM _requests ORDER BY id").fetchall()
+        if rows:
+            self.connection.execute("DELETE FROM _requests")
+        return [(row["kind"], row["article_id"], row["other_id"], bool(row["undo"])) for row in rows]
 
     def join(self, article: int, story: int) -> None:
         """Makes an article a member of a story."""

@@ -1,0 +1,134 @@
+"""Runs today's rules over the stored history: what would join, what would part, before anything changes.
+
+The history is placed again in the order it came, each article at its own time, so that a replay decides as a poll would
+have. A story keeps its published id as long as the article it began with is still in one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from aggregator import clean, dedupe
+from aggregator.config import Dedupe
+from aggregator.digest import Item, digest_entry, entry_hash
+from aggregator.model import Enclosure, Entry, Source, Subscription, Text
+from aggregator.store import Saved, Store, unpack
+from aggregator.stories import Editor
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference that a replay makes; `articles` are those concerned, the lead's first."""
+
+    kind: Literal["joins", "parts", "new lead"]
+    articles: tuple[int, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a replay did."""
+
+    articles: int
+    stories_before: int
+    stories_after: int
+    cleaned: int  # articles whose text is another with today's cleaning rules
+    changes: tuple[Change, ...]
+
+
+def replay(store: Store, settings: Dedupe, feeds: Mapping[int, Subscription], now: datetime) -> Replay:
+    """Cleans (where the rules are newer) and places all articles again, inside the caller's transaction."""
+    db = store.connection
+    before = {row[0]: row[1] for row in db.execute("SELECT id, story_id FROM articles WHERE story_id IS NOT NULL")}
+    shown = {row[0]: (row[1], row[2]) for row in db.execute("SELECT id, lead_article_id, updated_at FROM stories")}
+    cleaned = _clean(store, feeds, now)
+    store.stories.forget()
+    editor = Editor(store, settings, feeds)
+    rows = db.execute("SELECT id, first_seen_at FROM articles ORDER BY first_seen_at, id").fetchall()
+    for row in rows:
+        article, seen = row["id"], datetime.fromisoformat(row["first_seen_at"])
+        text = db.execute("SELECT content_text, title FROM articles WHERE id = ?", (article,)).fetchone()
+        fingerprint = dedupe.hashes(text["content_text"], text["title"])
+        store.stories.remember(article, fingerprint)
+        editor.place(Saved(article, "new", fingerprint), seen)
+    store.stories.keep(shown, cleaned, now)
+    after = {row[0]: row[1] for row in db.execute("SELECT id, story_id FROM articles")}
+    leads = {row[0]: row[1] for row in db.execute("SELECT id, lead_article_id FROM stories")}
+    reasons = {row[0]: row[1] for row in db.execute("SELECT article_id, reason FROM _verdicts")}
+    changes = _changes(before, after, shown, leads, reasons)
+    return Replay(len(rows), len(shown), len(leads), len(cleaned), tuple(changes))
+
+
+def _changes(
+    before: Mapping[int, int],
+    after: Mapping[int, int],
+    shown: Mapping[int, tuple[int, str]],
+    leads: Mapping[int, int],
+    reasons: Mapping[int, str],
+) -> list[Change]:
+    now_in, was_in = defaultdict(list), defaultdict(list)
+    for article, story in sorted(after.items()):
+        now_in[story].append(article)
+        if article in before:
+            was_in[before[article]].append(article)
+    found = []
+    for story, members in sorted(now_in.items()):
+        lead = leads[story]
+        if len({before[member] for member in members if member in before}) > 1:
+            home = before.get(lead)
+            others = [member for member in members if before.get(member) != home]
+            found.append(Change("joins", (lead, *others), reasons.get(others[0], "")))
+    for story, members in sorted(was_in.items()):
+        if len({after[member] for member in members}) > 1:
+            lead = shown[story][0]
+            others = [member for member in members if after[member] != after.get(lead)]
+            found.append(Change("parts", (lead, *others), reasons.get(others[0], "")))
+    for story, (lead, _) in sorted(shown.items()):
+        if story in leads and leads[story] != lead and after.get(lead) == story:
+            found.append(Change("new lead", (leads[story], lead), ""))
+    return found
+
+
+def _clean(store: Store, feeds: Mapping[int, Subscription], now: datetime) -> set[int]:
+    """Cleans again what older rules have cleaned; gives the articles whose text or title is another now."""
+    db = store.connection
+    changed = set()
+    rows = db.execute(
+        "SELECT article_id, feed_id, entry, feeds.url, home_page_url, _feed_state.language FROM _sources "
+        "JOIN articles ON articles.id = article_id JOIN feeds ON feeds.id = feed_id "
+        "LEFT JOIN _feed_state USING (feed_id) WHERE rules <> ?",
+        (clean.VERSION,),
+    ).fetchall()
+    for row in rows:
+        subscription = feeds.get(row["feed_id"], Subscription(row["url"]))
+        site = clean.Site(row["url"], row["home_page_url"], row["language"], subscription.remove)
+        entry = entry_of(unpack(row["entry"]))
+        item = Item(entry, digest_entry(entry, site), entry_hash(entry, subscription))
+        if store.articles.save(row["feed_id"], item, {entry.guid}, now).change == "changed":
+            changed.add(int(row["article_id"]))
+    return changed
+
+
+def entry_of(stored: dict[str, object]) -> Entry:
+    """An entry from its JSON, as `_sources` keeps it."""
+    values = dict(stored)
+    for name in ("title", "summary", "content"):
+        values[name] = Text(**values[name])  # type: ignore[arg-type]
+    for name in ("published", "updated"):
+        values[name] = datetime.fromisoformat(str(values[name])) if values[name] else None
+    values["enclosures"] = tuple(Enclosure(**enclosure) for enclosure in values["enclosures"])  # type: ignore[attr-defined]
+    values["source"] = Source(**values["source"]) if values["source"] else None  # type: ignore[arg-type]
+    known = {field.name for field in dataclasses.fields(Entry)}
+    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return Entry(**{name: value for name, value in (values | lists).items() if name in known})  # type: ignore[arg-type]
+
+
+def as_json(change: Change) -> dict[str, object]:
+    """A change for programs."""
+    return json.loads(json.dumps(dataclasses.asdict(change)))  # type: ignore[no-any-return]

@@ -1,0 +1,193 @@
+"""The editor over a real database: who joins, who leads, what people say, what a replay does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from aggregator.clean import Site
+from aggregator.config import Dedupe
+from aggregator.digest import Item, digest_entry
+from aggregator.model import Entry, Subscription, Text
+from aggregator.replay import replay
+from aggregator.store import Read, Store, open_writer, sweep
+from aggregator.stories import Editor
+from tests.conftest import NOW
+from tests.data.dedupe import corpus
+from tests.test_dedupe import BEES, MOLE, OWN, filler
+
+
+class Desk:
+    """A database with feeds a, b, c …, and an editor."""
+
+    store: Store
+    now = NOW
+
+    def open(self, store: Store, settings: Dedupe, **feeds: Subscription) -> Desk:
+        self.store = store
+        chosen = {name: feeds.get(name, Subscription(f"https://{name}.example/feed")) for name in "abcdefgh"}
+        with store.transaction():
+            store.feeds.sync(tuple(replace(s, url=f"https://{n}.example/feed") for n, s in chosen.items()), NOW)
+            store.connection.execute("UPDATE feeds SET home_page_url = replace(configured_url, '/feed', '')")
+        rows = store.connection.execute("SELECT id, configured_url FROM feeds").fetchall()
+        self.ids = {row[1][8]: row[0] for row in rows}
+        self.editor = Editor(store, settings, {self.ids[n]: s for n, s in chosen.items()})
+        return self
+
+    def put(self, feed: str, title: str, text: str, guid: str | None = None) -> int:
+        """An article that comes a minute later; its number."""
+        self.now += timedelta(minutes=1)
+        url = f"https://{feed}.example/{guid or title.replace(' ', '-')}"
+        html = "".join(f"<p>{part}</p>" for part in text.split("\n\n"))
+        entry = Entry(guid or url, url, Text(title, False), content=Text(html), published=self.now)
+        article = digest_entry(entry, Site(f"https://{feed}.example/feed", f"https://{feed}.example"))
+        with self.store.transaction():
+            saved = self.store.articles.save(self.ids[feed], Item(entry, article, repr(entry).encode()), (), self.now)
+            self.editor.place(saved, self.now)
+        return saved.article
+
+    def stories(self) -> list[list[int]]:
+        """The members of each story, the lead first."""
+        rows = self.store.connection.execute("SELECT id, lead_article_id FROM stories ORDER BY id").fetchall()
+        members = {row[0]: self.store.stories.articles(row[0]) for row in rows}
+        return sorted([row[1], *(m for m in members[row[0]] if m != row[1])] for row in rows)
+
+    def uids(self) -> set[str]:
+        return {row[0] for row in self.store.connection.execute("SELECT uid FROM stories")}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with open_writer(tmp_path / "x.db") as connection:
+        yield Desk().open(Store(connection), Dedupe())
+
+
+FULL = OWN[MOLE]
+FIRST = FULL.split("\n\n")[0]
+
+
+def test_two_parts_of_a_text_meet_when_the_origin_comes(tmp_path: Path) -> None:
+    tail = FULL.split("\n\n", 1)[1]
+    with open_writer(tmp_path / "x.db") as connection:
+        desk = Desk().open(Store(connection), Dedupe(), c=Subscription("", role="origin"))
+        a, b = desk.put("a", MOLE, FIRST), desk.put("b", MOLE, tail)
+        assert desk.stories() == [[a], [b]]
+        before = desk.uids()
+        c = desk.put("c", MOLE, FULL)
+        assert desk.stories() == [[c, a, b]]
+        assert len(desk.uids() & before) == 1
+
+
+def test_a_revision_of_the_same_entry_is_no_new_article(desk: Desk) -> None:
+    a = desk.put("a", MOLE, FULL, "1")
+    assert desk.put("a", f"CORRECTION: {MOLE}", FULL.replace("46", "48"), "1") == a
+    assert desk.stories() == [[a]]
+
+
+def test_a_copy_that_becomes_another_text_parts_and_one_that_becomes_a_copy_joins(desk: Desk) -> None:
+    a, b = desk.put("a", MOLE, FULL, "1"), desk.put("b", MOLE, FULL, "2")
+    assert desk.stories() == [[a, b]]
+    desk.put("b", BEES, OWN[BEES], "2")
+    assert desk.stories() == [[a], [b]]
+    desk.put("b", "Mole again", FULL, "2")
+    assert desk.stories() == [[a, b]]
+
+
+def test_a_correction_in_another_feed_is_a_copy(desk: Desk) -> None:
+    a = desk.put("a", MOLE, FULL)
+    b = desk.put("b", f"CORRECTION: {MOLE}", FULL.replace("46 million", "48 million"))
+    assert desk.stories() == [[a, b]]
+
+
+@pytest.mark.parametrize("key", ["scope", "tags", "dedupe"])
+def test_the_operators_limits(tmp_path: Path, key: str) -> None:
+    settings = {"scope": Dedupe(scope="feed"), "tags": Dedupe(scope="tag"), "dedupe": Dedupe()}[key]
+    feeds = {
+        "a": Subscription("", tags=("x",)),
+        "b": Subscription("", tags=("y",), dedupe=key != "dedupe"),
+        "c": Subscription("", tags=("x",)),
+    }
+    with open_writer(tmp_path / "x.db") as connection:
+        desk = Desk().open(Store(connection), settings, **feeds)
+        a, b, c = (desk.put(feed, MOLE, FULL) for feed in "abc")
+        assert desk.stories() == ([[a], [b], [c]] if key == "scope" else [[a, c], [b]])
+
+
+def test_the_window_ends_and_what_is_older_leaves_the_index(desk: Desk) -> None:
+    a = desk.put("a", MOLE, FULL)
+    desk.now += timedelta(days=31)
+    b = desk.put("b", MOLE, FULL)
+    assert desk.stories() == [[a], [b]]
+    count = "SELECT count(*) FROM _fingerprints WHERE article_id = ?"
+    connection = desk.store.connection
+    before = connection.execute(count, (b,)).fetchone()[0]
+    assert sum(sweep(connection, desk.now - timedelta(days=30), 20) for _ in range(40)) > 30
+    assert [connection.execute(count, (article,)).fetchone()[0] for article in (a, b)] == [0, before]
+
+
+def test_joins_that_rested_on_boilerplate_are_looked_at_again(desk: Desk) -> None:
+    wire = filler(9, 14)
+    stories = []
+    for i, feed in enumerate("abcdefgh"):
+        desk.put(feed, filler(100 + i, 1), f"{filler(200 + i, 1)}\n\n{wire}")
+        stories.append(len(desk.stories()))
+    assert stories[-1] == 8
+    assert desk.store.connection.execute("SELECT count(*) FROM _boilerplate").fetchone()[0] > 5
+
+
+def test_what_a_person_says_outlives_a_replay_and_is_taken_back(desk: Desk) -> None:
+    a, b, c = desk.put("a", MOLE, FULL, "1"), desk.put("b", MOLE, FULL, "2"), desk.put("c", BEES, OWN[BEES], "3")
+    assert desk.stories() == [[a, b], [c]]
+    uids = desk.uids()
+    with desk.store.transaction():
+        desk.editor.carry_out("apart", b, 0, False, desk.now)
+        desk.editor.carry_out("together", a, c, False, desk.now)
+        desk.editor.carry_out("pin", c, 0, False, desk.now)
+    assert desk.stories() == [[b], [c, a]]
+    with desk.store.transaction():
+        done = replay(desk.store, desk.editor.settings, desk.editor.feeds, desk.now)
+    assert (desk.stories(), done.changes) == ([[b], [c, a]], ())
+    desk.put("b", MOLE, FULL + " More.", "2")
+    assert desk.stories() == [[b], [c, a]]
+    with desk.store.transaction():
+        for kind, one, other in (("pin", c, 0), ("together", c, a), ("apart", b, 0)):
+            assert desk.editor.carry_out(kind, one, other, True, desk.now)
+        assert not desk.editor.carry_out("pin", c, 0, True, desk.now)
+    assert desk.stories() == [[a, b], [c]]
+    assert desk.uids() == uids
+    assert desk.store.connection.execute("SELECT count(*) FROM articles").fetchone()[0] == 3
+
+
+def test_a_replay_finds_what_polling_found_and_says_what_would_change(desk: Desk, tmp_path: Path) -> None:
+    for item in corpus.build(5, 60):
+        desk.put("abcdefgh"[sum(item.feed.encode()) % 8], item.title, item.text, item.url)
+    before, uids = desk.stories(), desk.uids()
+    shown = desk.store.connection.execute("SELECT uid, updated_at FROM stories ORDER BY uid").fetchall()
+    with desk.store.transaction():
+        done = replay(desk.store, desk.editor.settings, desk.editor.feeds, desk.now)
+    assert (desk.stories(), desk.uids(), done.changes) == (before, uids, ())
+    after = desk.store.connection.execute("SELECT uid, updated_at FROM stories ORDER BY uid").fetchall()
+    assert [tuple(row) for row in after] == [tuple(row) for row in shown]
+    with desk.store.transaction():
+        done = replay(desk.store, Dedupe(threshold=1.0), desk.editor.feeds, desk.now)
+    assert "parts" in {change.kind for change in done.changes}
+    assert "joins" not in {change.kind for change in done.changes}
+    assert done.stories_after > done.stories_before
+    assert desk.uids() >= uids
+    assert desk.store.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_a_feed_that_is_mostly_later_does_not_lead_when_it_is_first_once(desk: Desk) -> None:
+    texts = [(filler(i, 1), filler(i + 500, 9)) for i in range(12)]
+    for title, text in texts[:-1]:
+        desk.put("a", title, text)
+        desk.put("b", title, text)
+    copy, origin = desk.put("b", *texts[-1]), desk.put("a", *texts[-1])
+    assert [origin, copy] in desk.stories()
+    row = Read(desk.store.connection).story(desk.store.stories.story_of(copy) or 0)
+    assert row is not None
+    assert "seldom" in row["lead_reason"]
