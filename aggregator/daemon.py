@@ -113,7 +113,7 @@ class Daemon:
             Web(lambda: self.config),
             self._probes(),
         )
-        server = Server(with_callback(app, self.aggregator.websub))
+        server = Server(with_callback(app, self.aggregator.websub, self.clock))
         stack.push_async_callback(_end, server, asyncio.create_task(server.serve([sock])))
         log.info("serving on http://%s/", listen)
         if not str(listen).startswith(("127.", "localhost", "[::1]")) and auth is None:

@@ -15,7 +15,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, Protocol
 
 import uvicorn
@@ -114,13 +114,13 @@ def _probed(probe: Probe) -> Response:
     return Response(body, status, {**_SAFE, "Cache-Control": "no-store"}, kind)
 
 
-def with_callback(app: Starlette, callback: Callback) -> Starlette:
+def with_callback(app: Starlette, callback: Callback, clock: Callable[[], datetime]) -> Starlette:
     """The application with /websub/<token>, where hubs bring news to."""
 
     async def websub(request: Request) -> Response:
         token = request.path_params["token"]
         if request.method != "POST":
-            challenge = await callback.verify(token, request.query_params, datetime.now(UTC))
+            challenge = await callback.verify(token, request.query_params, clock())
             return PlainTextResponse(challenge or "", 404 if challenge is None else 200, _SAFE)
         body = b""
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -347,7 +348,11 @@ def test_a_thousand_reads_while_the_daemon_commits_are_all_answered(web: Web, tm
     config_for(tmp_path, *feeds, more="defaults: {interval: 1s, jitter: 0}\n")
     path = tmp_path / "aggregator.db"
     with subprocess.Popen(
-        [sys.executable, "-m", "aggregator", "run"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "aggregator", "run"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"AGGREGATOR_FETCH__PER_HOST": "12"},
     ) as daemon:
         try:
             deadline = time.monotonic() + 30

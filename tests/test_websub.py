@@ -148,7 +148,9 @@ async def playing(config: Config, site: Awkward) -> AsyncIterator[Play]:
     async with Aggregator(config, Here(), lambda: NOW) as aggregator:
         sock = bind(Listen("127.0.0.1", 0))
         server = Server(
-            with_callback(application(aggregator.site, config.server.auth, lambda: True), aggregator.websub)
+            with_callback(
+                application(aggregator.site, config.server.auth, lambda: True), aggregator.websub, lambda: NOW
+            )
         )
         serving = asyncio.create_task(server.serve([sock]))
         while not server.started:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from urllib.parse import urlsplit
 
 from aggregator.dedupe import fingerprint
 
@@ -31,10 +32,11 @@ _CALENDAR = frozenset(
 
 
 class Text:
-    """A title and a text, prepared once and compared with many."""
+    """A title and a text, prepared once and compared with many; `url` is where they stand."""
 
-    def __init__(self, title: str, body: str, boilerplate: Collection[int] = frozenset()) -> None:
+    def __init__(self, title: str, body: str, boilerplate: Collection[int] = frozenset(), url: str = "") -> None:
         self.title = title
+        self.url = url
         self._normal = fingerprint.normal(body)
         self.words: list[str] = fingerprint.WORD.findall(self._normal.casefold())
         self.boilerplate = boilerplate
@@ -93,6 +95,15 @@ class Text:
     def subject(self) -> frozenset[str]:
         """The words of the title that may say what it is about."""
         return frozenset(word for word in self.title_words if _telling(word))
+
+    @cached_property
+    def site(self) -> frozenset[str]:
+        """The words of the host's name: "Mirage: …" over a text that begins "Mirage reports" is not about Mirage."""
+        try:
+            host = urlsplit(self.url).hostname or ""
+        except ValueError:
+            host = ""
+        return frozenset(fingerprint.WORD.findall(host.casefold()))
 
     @cached_property
     def below(self) -> frozenset[str]:
@@ -385,9 +396,8 @@ def _telling(word: str) -> bool:
 
 
 def _subject(one: Text, other: Text) -> list[str]:
-    return [
-        w for w in dict.fromkeys(one.title_words) if w in one.subject and w in one.below and w not in other.vocabulary
-    ]
+    own = one.subject & one.below - other.vocabulary - one.site
+    return [word for word in dict.fromkeys(one.title_words) if word in own]
 
 
 def _counted(title: str, words: Sequence[str]) -> set[str]:

@@ -116,7 +116,7 @@ def match(probe: Probe, index: Index, limits: Limits) -> Decision:
     postings = [p for p in index.postings(probe.fingerprint) if p.article != probe.article]
     everywhere, in_feed = _frequent(postings, probe.feed)
     boilerplate = known | everywhere | in_feed
-    ours = Text(probe.title, probe.text, boilerplate)
+    ours = Text(probe.title, probe.text, boilerplate, probe.url)
     judged = [
         (candidate, _against(probe, ours, candidate, index, limits))
         for candidate in index.load(_ranked(probe, postings, boilerplate, limits))
@@ -157,17 +157,19 @@ def recheck(probe: Probe, lead: Candidate, limits: Limits, boilerplate: frozense
         return _verdict("same-url", "the same address", lead)
     if probe.text == lead.text and len(probe.text.split()) >= kinds.LEAST_WORDS:
         return _verdict("same-text", "word for word the same text", lead)
-    return judge(probe, Text(probe.title, probe.text, boilerplate), lead, limits)
+    return judge(probe, Text(probe.title, probe.text, boilerplate, probe.url), lead, limits)
 
 
 def compare(probe: Probe, candidate: Candidate, boilerplate: Collection[int] = ()) -> Comparison:
     """Both texts side by side."""
-    return Comparison(Text(probe.title, probe.text, boilerplate), Text(candidate.title, candidate.text))
+    return Comparison(
+        Text(probe.title, probe.text, boilerplate, probe.url), Text(candidate.title, candidate.text, url=candidate.url)
+    )
 
 
 def judge(probe: Probe, ours: Text, candidate: Candidate, limits: Limits) -> Verdict:
     """Compares full texts; the verdict of kind "alone" says why it is not a copy of `candidate`."""
-    c = Comparison(ours, Text(candidate.title, candidate.text))
+    c = Comparison(ours, Text(candidate.title, candidate.text, url=candidate.url))
 
     def verdict(kind: str, reason: str) -> Verdict:
         return Verdict(kind, reason, candidate.article, candidate.story, c.ours, c.theirs, c.shared)

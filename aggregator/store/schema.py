@@ -249,6 +249,7 @@ CREATE INDEX fetches_feed ON fetches(feed_id, fetched_at);
 CREATE INDEX fetches_fetched_at ON fetches(fetched_at);
 CREATE INDEX _verdicts_against ON _verdicts(against_id) WHERE against_id IS NOT NULL;
 CREATE INDEX _sources_text_hash ON _sources(text_hash);
+CREATE INDEX _corrections_article ON _corrections(article_id);
 CREATE INDEX _corrections_other ON _corrections(other_id);
 CREATE INDEX _edges_feed ON _edges(feed_id, article_id);
 """
