@@ -37,7 +37,7 @@ class Text:
     def __init__(self, title: str, body: str, boilerplate: Collection[int] = frozenset(), url: str = "") -> None:
         self.title = title
         self.url = url
-        self._normal = fingerprint.normal(body)
+        self._normal = fingerprint.normal(body[: fingerprint.LONGEST])
         self.words: list[str] = fingerprint.WORD.findall(self._normal.casefold())
         self.boilerplate = boilerplate
 

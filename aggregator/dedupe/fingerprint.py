@@ -13,6 +13,7 @@ RUN = 4  # words
 FIRST = 32  # runs at a text's start that are always kept: short texts and leads count whole
 EVERY = 16  # of the rest one in so many is kept, chosen by the hash itself
 MOST = 400  # hashes of one article; a book must not fill the index
+LONGEST = 200_000  # characters of a text that are looked at: MOST hashes come from fewer, and a book needs no more
 _MASK = 2**62 - 1  # SQLite integers are signed 64-bit
 # Scripts without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese): each character is a word.
 _UNSPACED = (
@@ -52,7 +53,7 @@ def sample(hashes: Sequence[int]) -> list[int]:
 
 def hashes(text: str, title: str) -> tuple[int, ...]:
     """The fingerprint of a text: its title as one, its first runs and a sample of the rest, each once."""
-    found = runs(words(text))
+    found = runs(words(text[:LONGEST]))
     return tuple(dict.fromkeys((title_hash(title), *(found[i] for i in sample(found)))))[:MOST]
 
 
