@@ -36,7 +36,7 @@ def render(channel: Channel, changed: datetime) -> bytes:
         *(_entry(story, common) for story in channel.stories),
         "</feed>\n",
     ]
-    return encode("".join(parts))
+    return b"".join(map(encode, parts))
 
 
 def _entry(story: Story, common: str | None) -> str:

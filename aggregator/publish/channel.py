@@ -101,7 +101,12 @@ def image(story: Story) -> str | None:
     for enclosure in story.enclosures:
         if enclosure.type is not None and enclosure.type.startswith("image/"):
             return uri(enclosure.url)
-    match = _IMAGE.search(story.content_html) if "<img" in story.content_html else None
+    return _first_image(story.content_html)
+
+
+@functools.lru_cache(200)  # three formats ask one after the other
+def _first_image(html: str) -> str | None:
+    match = _IMAGE.search(html) if "<img" in html else None
     return uri(unescape(match[1])) if match is not None else None
 
 
@@ -125,11 +130,13 @@ _LANGUAGES = frozenset(
 )
 
 
+@functools.lru_cache(1000)  # three formats write the same dates
 def rfc3339(time: datetime) -> str:
     """A date construct of RFC 4287 §3.3. A story's microseconds part it from others that changed in the same second."""
     return time.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
+@functools.lru_cache(1000)
 def rfc822(time: datetime) -> str:
     """A date of RSS 2.0 (RFC 822 with four-digit years); strftime would name days in the operator's language."""
     time = time.astimezone(UTC)

@@ -33,7 +33,7 @@ def render(channel: Channel, changed: datetime) -> bytes:
         *(_item(story, common) for story in channel.stories),
         "</channel>\n</rss>\n",
     ]
-    return encode("".join(parts))
+    return b"".join(map(encode, parts))
 
 
 def _item(story: Story, common: str | None) -> str:
