@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -93,6 +94,9 @@ class Aggregator:
             self._pushed,
             lambda work: self._write(work),
         )
+        self._opened = contextlib.ExitStack()  # the database, in the writer's thread
+        self._file: tuple[int, int] | None = None  # which file that is
+        self._stranger: tuple[int, int] | None = None  # the one that stood under its name at the last look
         self._busy: set[int] = set()
         self._latest = datetime.min.replace(tzinfo=UTC)  # the latest time the clock has shown
         self._next_upkeep: datetime | None = None
@@ -108,11 +112,8 @@ class Aggregator:
         self._stack = contextlib.AsyncExitStack()
         try:
             self._stack.callback(self._writer.shutdown)
-            opened = open_writer(self.config.database)
-            connection = await self._write(opened.__enter__)
-            self._stack.push_async_callback(self._write, lambda: opened.__exit__(None, None, None))
-            self.store = Store(connection)
-            await self._write(self._sync)
+            self._stack.push_async_callback(self._write, self._opened.close)
+            await self._write(self._open)
             await self._write(self.site.sweep)
             await self._stack.enter_async_context(self.engine)
             self.client = self._poller.client = await self._stack.enter_async_context(client_for(self.config))
@@ -144,6 +145,30 @@ class Aggregator:
         self._poller.configure(config)
         self.dirty = True
         await self._write(self._sync)
+
+    async def follow(self) -> bool:
+        """Opens the database anew where another file stands under its name for two looks: a backup was put in its place,
+        or it was deleted. Else all that comes would go into a file that has no name any more.
+
+        Says whether it was. Raises StoreError where the new file can't be used; it is tried again at the next look.
+        """
+        found = _identity(self.config.database)
+        if found == self._file and self._file is not None:
+            return False
+        if self._file is not None and found != self._stranger:
+            self._stranger = found
+            return False
+        await self._write(self._open)
+        return True
+
+    def _open(self) -> None:
+        self._file = None
+        self._opened.close()
+        path = self.config.database
+        self.store = Store(self._opened.enter_context(open_writer(path)))
+        self._file = self._stranger = _identity(path)
+        self._sync()
+        self.dirty = True
 
     async def due(self, force: bool = False, only: Collection[str] | None = None) -> list[Due]:
         """The feeds to poll now and not being polled already; `force`: all active ones; `only`: configured URLs."""
@@ -372,6 +397,11 @@ class Aggregator:
 
     def _commit_one(self, outcome: Outcome) -> Poll:
         feed, now = outcome.due.feed, outcome.at
+        if feed in self._by_id and self._by_id[feed].url != outcome.due.configured_url:
+            # The database was replaced while this poll was under way, and the number is another feed's in it.
+            return Poll(
+                outcome.due.title, outcome.due.url, outcome.status, error="not stored: the database is another one"
+            )
         editor = self._editor()
         counts = {"new": 0, "changed": 0, "same": 0}
         articles = []
@@ -417,6 +447,15 @@ class Aggregator:
     async def _write(self, function: Callable[..., T], *args: object) -> T:
         """Runs something in the writer's thread, where alone the database is touched."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, lambda: function(*args))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands under a name."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def client_for(config: Config) -> Client:

@@ -19,7 +19,7 @@ from aggregator import config as configuration
 from aggregator.app import Aggregator, Poll
 from aggregator.config import Config
 from aggregator.engine import Engine
-from aggregator.errors import ConfigError
+from aggregator.errors import ConfigError, StoreError
 from aggregator.health import Health
 from aggregator.metrics import TYPE as METRICS_TYPE
 from aggregator.metrics import Gauges, Metrics, Polled
@@ -137,6 +137,8 @@ class Daemon:
     async def tick(self) -> None:
         """Starts the polls that are due, publishes what changed, and says how it stands."""
         try:
+            if await self.aggregator.follow():
+                log.warning("%s is another file now, and was opened anew", self.config.database)
             dues = await self.aggregator.due()
             # Many feeds of one host are not asked for in one second, as they would be after a start or a long night.
             self._start(spread(((urlsplit(due.url).netloc, due) for due in dues), self.config.fetch.per_host))
@@ -153,6 +155,9 @@ class Daemon:
             first = self.health.ticked is None
             self.health.tick(_now(), map(printable, faults))
             notify("READY=1\nWATCHDOG=1" if first else "WATCHDOG=1")
+        except StoreError as error:
+            self._tell([str(error)])
+            self.health.tick(_now(), [printable(str(error))])
         except Exception:
             # Whatever it was, the next tick is a second away; a daemon must not die of one.
             log.exception("a tick failed")

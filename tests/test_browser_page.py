@@ -189,6 +189,7 @@ def test_filters_can_be_set_and_taken_away(visit: Opened) -> None:
     page.get_by_role("link", name="Remove the filter: only with copies").click()
     page.wait_for_url(lambda url: "copied" not in url)
     page.get_by_role("link", name="Remove the filter: tag: press").click()
+    page.wait_for_url(lambda url: "tag" not in url)
     assert page.locator("article").count() == 25
     page.get_by_role("link", name="Older stories").click()
     page.wait_for_url("**before=*")

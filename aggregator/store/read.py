@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from typing import Any
 
 from aggregator.filters import Filter, Subject
@@ -25,6 +26,8 @@ _FOUND = (
     "articles.story_id, articles.id AS article_id, articles.published_at, feeds.title AS feed, articles.title, "
     "articles.url, stories.copies, stories.lead_article_id = articles.id AS leads"
 )
+
+_LONGEST = 2 * 2**20  # characters of an article's HTML in the merged feed; the file has all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +274,7 @@ def _story(row: sqlite3.Row, copies: tuple[Copy, ...]) -> Story:
         updated=from_text(row["updated_at"]).replace(microsecond=row["tie"] % 1_000_000),
         author=row["author"],
         summary=row["summary"],
-        content_html=row["content_html"],
+        content_html=_content(row),
         categories=tuple(json.loads(row["categories"])),
         enclosures=tuple(Enclosure(**enclosure) for enclosure in json.loads(row["enclosures"])),
         language=row["language"],
@@ -281,6 +284,14 @@ def _story(row: sqlite3.Row, copies: tuple[Copy, ...]) -> Story:
         feed_guid=feed.guid,
         copies=copies,
     )
+
+
+def _content(row: sqlite3.Row) -> str:
+    """The article's HTML; of a book its summary: every subscriber would fetch it again with each change of the feed."""
+    content: str = row["content_html"]
+    if len(content) <= _LONGEST:
+        return content
+    return f'<p>{escape(row["summary"])}</p><p><a href="{escape(row["url"])}">The whole text is at its source.</a></p>'
 
 
 def _source(row: sqlite3.Row) -> Source:
