@@ -289,6 +289,7 @@ def campaign(name: str, seconds: float) -> Outcome:
             recovered = None
             with contextlib.suppress(TimeoutError):
                 recovered = scene.wait_for(scene.site.count, 30)
+            time.sleep(3)  # another file under the database's name is noticed within two ticks
             alive = daemon.poll() is None
             shown = scene.shown()
         finally:
