@@ -161,7 +161,7 @@ def item(texts: Texts, number: int) -> Item:
     url = f"https://new.example/{number}"
     entry = Entry(url, url, Text(texts.title()), Text(), Text(html), published=NOW)
     article = clean(entry, Site("https://new.example/feed", None, "en", ()))
-    article = replace(article, fingerprint=dedupe.hashes(article.content_text))
+    article = replace(article, fingerprint=dedupe.hashes(article.content_text, article.title))
     return Item(entry, article, hashlib.blake2b(url.encode(), digest_size=16).digest())
 
 
