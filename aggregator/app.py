@@ -283,7 +283,7 @@ class Aggregator:
         return await self._write(work)
 
     def _carry_out_requests(self, now: datetime) -> bool:
-        if self.store.connection.execute("SELECT 1 FROM _requests LIMIT 1").fetchone() is None:
+        if not self.store.stories.is_asked():
             return False
         with self.store.transaction():
             editor = self._editor()

@@ -41,8 +41,7 @@ class Daemon:
     """Polls on schedule, publishes and serves until it is told to stop.
 
     `passed` is called with the polls of each group that was due together; `clock` and `engine` are as Aggregator has
-    them. Raises StoreError and AggregatorError at the
-    start, where the database or the port can't be had.
+    them. Raises StoreError and AggregatorError at the start, where the database or the port can't be had.
     """
 
     def __init__(

@@ -110,8 +110,7 @@ class Poller:
                 return self._scheduled(outcome, await self._learned(signals, outcome)), False
             job = await self._job(due, response)
             digest = await self._engine.run(job)
-        if subscription.full_text and isinstance(digest, Digest):
-            digest = await self._completed(job, digest)
+        digest = await self._completed(job, digest)
         if isinstance(digest, ParseError):
             failed = self.failed(due, FetchError(str(digest), response.status), now)
             return dataclasses.replace(failed, bytes=len(response.body), seconds=response.seconds), False
@@ -132,18 +131,15 @@ class Poller:
         if len(response.body) > self.config.fetch.max_body:
             return ParseError("it is larger than fetch.max_body")
         job = await self._job(due, dataclasses.replace(response, url=due.url))
-        digest = await self._engine.run(job)
-        if job.subscription.full_text and isinstance(digest, Digest):
-            digest = await self._completed(job, digest)
+        digest = await self._completed(job, await self._engine.run(job))
         if isinstance(digest, ParseError):
             return digest
-        sources = await self._ask(lambda store: store.feeds.known_sources(due.feed))
         # Neither validators nor what a feed asks for: these are the document's at its own address.
         outcome = Outcome(
             due=due, at=now, next_poll=now, status=None, feed=digest.feed, items=digest.items, guids=digest.guids,
             flaws=digest.flaws, body_hash=due.body_hash, etag=due.etag, last_modified=due.last_modified,
             validators_url=due.validators_url, bytes=len(response.body), move=due.move, by_push=True,
-            sources={**sources, **digest.sources},
+            sources={**job.sources, **digest.sources},
         )  # fmt: skip
         return self._scheduled(outcome, Signals(ttl=due.ttl, wishes=due.wishes, pushed=True))
 
@@ -157,8 +153,10 @@ class Poller:
 
         return Job(response, self._of(due), *await self._ask(question))
 
-    async def _completed(self, job: Job, digest: Digest) -> Digest | ParseError:
-        """The digest with the pages of its articles read, where the feed has a summary only."""
+    async def _completed(self, job: Job, digest: Digest | ParseError) -> Digest | ParseError:
+        """The digest with the pages of its articles read, where that is asked for and the feed has a summary only."""
+        if isinstance(digest, ParseError) or not job.subscription.full_text:
+            return digest
         found = await self._pages.get([item.article.url for item in digest.items if fulltext.is_short(item.entry)])
         pages = {url: page for url, page in found.items() if isinstance(page, Response)}
         missing = [f"full text of {url}: {page}"[:300] for url, page in found.items() if isinstance(page, FetchError)]

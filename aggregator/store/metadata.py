@@ -7,12 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aggregator.store import examples
-from aggregator.store.schema import DOCS
+from aggregator.store.schema import DOCS, PRIVATE
 
-_PRIVATE = (
-    "_sqlite_migrations", "_feed_state", "_sources", "_fingerprints", "_verdicts", "_leads", "_documents", "_tombstones",
-    "_boilerplate", "_sweep", "_requests", "_corrections", "_habits", "_former",
-)  # fmt: skip
 # How datasette opens what people look at first.
 _LOOKS: dict[str, dict[str, Any]] = {
     "articles": {"sort_desc": "published_at", "label_column": "title", "size": 20, "facets": ["feed_id", "language"]},
@@ -32,7 +28,7 @@ def metadata(database: str = "aggregator") -> str:
     for name, fields in DOCS.items():
         columns = {field: text for field, text in fields.items() if field is not None}
         tables[name] = {"description": fields[None], **_LOOKS.get(name, {}), "columns": columns}
-    tables |= {name: {"hidden": True} for name in _PRIVATE}
+    tables |= {name: {"hidden": True} for name in PRIVATE}
     data = {
         "title": "Press releases and their copies",
         "description": "Articles of many feeds, each story once, led by its origin. Times are UTC.",

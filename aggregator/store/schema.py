@@ -5,6 +5,7 @@ The statements are plain SQL with comments, since SQLite keeps them: `.schema` s
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -255,6 +256,9 @@ CREATE INDEX _edges_feed ON _edges(feed_id, article_id);
 """
 
 # Only these columns are indexed, so a new story or similarity must not rewrite the index entry.
+# The names of the private tables, in their order: nothing else has to be told of a new one.
+PRIVATE = tuple(re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(_\w+)", f"{_MIGRATIONS}\n{_TABLES}", re.MULTILINE))
+
 _FTS_TRIGGERS = """
 CREATE TRIGGER articles_ai AFTER INSERT ON articles BEGIN
     INSERT INTO articles_fts (rowid, title, content_text) VALUES (new.rowid, new.title, new.content_text);

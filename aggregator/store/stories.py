@@ -233,6 +233,10 @@ class Stories:
                 self.connection.execute("UPDATE stories SET updated_at = ? WHERE id = ?", (updated, row["id"]))
         self.connection.execute("DELETE FROM _former")
 
+    def is_asked(self) -> bool:
+        """Whether there are corrections to carry out: a look that needs no transaction."""
+        return self.connection.execute("SELECT 1 FROM _requests LIMIT 1").fetchone() is not None
+
     def requests(self) -> list[tuple[str, int, int, bool]]:
         """Corrections that were asked for while a daemon had the file: kind, two articles, undo. They are taken out."""
         rows = self.connection.execute("SELECT * FROM _requests ORDER BY id").fetchall()
