@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from aggregator.config import Config, Listen, loads
 from aggregator.server import Server, application, bind
 from aggregator.site import Site
 from tests.awkward import Awkward, awkward_site
+from tests.quiet import Quiet
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 DATA = Path(__file__).parent / "data"
@@ -73,12 +74,6 @@ class Web:
 
             def log_message(self, format: str, *args: object) -> None:
                 return None
-
-        class Quiet(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request: object, client_address: object) -> None:
-                return None  # clients that hang up are part of the play
 
         self.server = Quiet(("127.0.0.1", 0), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

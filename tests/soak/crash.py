@@ -19,9 +19,11 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Lock, Thread
+
+from tests.quiet import Quiet
 
 FEEDS = 6
 WINDOW = 2
@@ -74,12 +76,6 @@ class Publishers:
 
             def log_message(self, format: str, *args: object) -> None:
                 return None
-
-        class Quiet(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request: object, client_address: object) -> None:
-                return None  # the client was killed
 
         self.server = Quiet(("127.0.0.1", 0), Handler)
         Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

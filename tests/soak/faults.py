@@ -23,9 +23,11 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
+
+from tests.quiet import Quiet
 
 Fault = Callable[["Scene"], contextlib.AbstractContextManager[None]]
 
@@ -50,13 +52,6 @@ class Growing:
                 self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:
-                return None
-
-        class Quiet(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 256
-
-            def handle_error(self, request: object, client_address: object) -> None:
                 return None
 
         self.server = Quiet(("127.0.0.1", port), Handler)
