@@ -151,6 +151,23 @@ class Reply:
     body: bytes
 
 
+def ask(port: int, path: str, method: str = "GET", *headers: tuple[str, str]) -> Reply:
+    """One request to loopback, byte for byte; a header on two lines comes as one (RFC 9110 §5.3)."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.putrequest(method, path, skip_accept_encoding=True)
+        for name, value in headers:
+            connection.putheader(name, value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        found: dict[str, str] = {}
+        for name, value in answer.getheaders():
+            found[name.lower()] = f"{found[name.lower()]}, {value}" if name.lower() in found else value
+        return Reply(answer.status, found, answer.read())
+    finally:
+        connection.close()
+
+
 class Served:
     """Our own server, in a thread, for a site that the test fills."""
 
@@ -166,16 +183,7 @@ class Served:
 
     def ask(self, path: str, method: str = "GET", *headers: tuple[str, str]) -> Reply:
         """One request, byte for byte as the test has it."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.putrequest(method, path, skip_accept_encoding=True)
-            for name, value in headers:
-                connection.putheader(name, value)
-            connection.endheaders()
-            answer = connection.getresponse()
-            return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
-        finally:
-            connection.close()
+        return ask(self.port, path, method, *headers)
 
     def close(self) -> None:
         self.server.should_exit = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import http.client
 import shutil
 import socket
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 
 from aggregator.publish import TYPES
 from aggregator.site import Site
-from tests.conftest import NOW, Answer, Reply, Web, config_for, rss
+from tests.conftest import NOW, Answer, Reply, Web, ask, config_for, rss
 from tests.stories import channel, story
 from tests.test_site import post, published, put
 
@@ -74,19 +73,7 @@ class Static:
         return ["run", "--config", f"{folder}/Caddyfile", "--adapter", "caddyfile"]
 
     def ask(self, path: str, method: str = "GET", *headers: tuple[str, str]) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.putrequest(method, path, skip_accept_encoding=True)
-            for name, value in headers:
-                connection.putheader(name, value)
-            connection.endheaders()
-            answer = connection.getresponse()
-            found: dict[str, str] = {}
-            for name, value in answer.getheaders():  # Vary may stand on two lines
-                found[name.lower()] = f"{found[name.lower()]}, {value}" if name.lower() in found else value
-            return Reply(answer.status, found, answer.read())
-        finally:
-            connection.close()
+        return ask(self.port, path, method, *headers)
 
 
 @pytest.fixture(params=["nginx", "caddy"])
