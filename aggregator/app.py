@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import importlib.metadata
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -378,7 +379,7 @@ class Aggregator:
         """A batch of polls in one transaction. One that can't be stored is a recorded failure beside its neighbours."""
         polls = []
         execute = self.store.connection.execute
-        with self.store.transaction():
+        with self.store.batch():
             for outcome, unreachable in outcomes:
                 execute("SAVEPOINT poll")
                 try:
@@ -402,15 +403,10 @@ class Aggregator:
             return Poll(
                 outcome.due.title, outcome.due.url, outcome.status, error="not stored: the database is another one"
             )
-        editor = self._editor()
-        counts = {"new": 0, "changed": 0, "same": 0}
-        articles = []
-        for item in self.store.retention.wanted(feed, outcome.items, self._kept_since(now)):
-            saved = self.store.articles.save(feed, item, outcome.guids, now)
-            counts[saved.change] += 1
-            if saved.change == "new":
-                articles.append(saved.article)
-            editor.place(saved, now)
+        wanted = self.store.retention.wanted(feed, outcome.items, self._kept_since(now))
+        taken = self._editor().take(feed, wanted, outcome.guids, now)
+        counts = Counter(saved.change for saved in taken)
+        articles = [saved.article for saved in taken if saved.change == "new"]
         if outcome.feed is not None:
             self.store.entries.hold(feed, articles, max(_BACKLOG, self.config.output.items // 5))
         title = self.store.feeds.record(outcome, counts["new"], counts["changed"])

@@ -53,13 +53,9 @@ def item(name: str, text: str = "", title: str = "", at: datetime | None = NOW) 
 def put(store: Store, *items: Item, now: datetime = NOW, feed: int = 1) -> list[int]:
     """Stores items as a poll would."""
     editor = Editor(store, Dedupe(), {1: FEED})
-    numbers = []
-    with store.transaction():
-        for each in store.retention.wanted(feed, items, None):
-            saved = store.articles.save(feed, each, (), now)
-            editor.place(saved, now)
-            numbers.append(saved.article)
-    return numbers
+    with store.batch():
+        taken = editor.take(feed, store.retention.wanted(feed, items, None), (), now)
+    return [saved.article for saved in taken]
 
 
 @pytest.fixture

@@ -46,8 +46,7 @@ class Desk:
         entry = Entry(guid or url, url, Text(title, False), content=Text(html), published=self.now)
         article = digest_entry(entry, Site(f"https://{feed}.example/feed", f"https://{feed}.example"))
         with self.store.transaction():
-            saved = self.store.articles.save(self.ids[feed], Item(entry, article, repr(entry).encode()), (), self.now)
-            self.editor.place(saved, self.now)
+            [saved] = self.editor.take(self.ids[feed], [Item(entry, article, repr(entry).encode())], (), self.now)
         return saved.article
 
     def stories(self) -> list[list[int]]:

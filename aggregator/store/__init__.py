@@ -18,7 +18,7 @@ from aggregator.store.examples import Example
 from aggregator.store.feeds import Due, Outcome
 from aggregator.store.health import Check, checks
 from aggregator.store.hubs import Hub
-from aggregator.store.index import StoreIndex, probe, sweep
+from aggregator.store.index import FINGERPRINTED, Known, StoreIndex, fingerprint, newcomer, probe, sweep
 from aggregator.store.metadata import metadata
 from aggregator.store.pages import Before, Pages, Slow, Wanted, open_pages
 from aggregator.store.query import to_match, unspaced
@@ -27,6 +27,7 @@ from aggregator.store.retention import Expired, Retention
 from aggregator.store.store import Store
 
 __all__ = [
+    "FINGERPRINTED",
     "Before",
     "Check",
     "Choice",
@@ -34,6 +35,7 @@ __all__ = [
     "Example",
     "Expired",
     "Hub",
+    "Known",
     "Outcome",
     "Pages",
     "Read",
@@ -46,8 +48,10 @@ __all__ = [
     "Wanted",
     "checks",
     "copy",
+    "fingerprint",
     "is_ours",
     "metadata",
+    "newcomer",
     "open_pages",
     "open_reader",
     "open_writer",

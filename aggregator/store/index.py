@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from aggregator.dedupe import Candidate, Posting, Probe, hashes
+from aggregator import dedupe
+from aggregator.dedupe import Candidate, Posting, Probe
+from aggregator.model import Article
 from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
 
@@ -19,13 +23,32 @@ POSTINGS = 24  # articles one hash is kept for
 _SOME = 8  # articles with the same address or text are looked at; a home page has thousands
 
 
-def probe(connection: sqlite3.Connection, article: int, fingerprint: tuple[int, ...] = ()) -> Probe:
+FINGERPRINTED = "title, content_text, faint FROM articles LEFT JOIN _sources ON article_id = articles.id"
+
+
+def fingerprint(row: sqlite3.Row) -> tuple[int, ...]:
+    """That of a stored article, from a row with the columns of FINGERPRINTED: as it was when it was put in.
+
+    Not read from the index: of a hash that is boilerplate, only the first articles are there.
+    """
+    return dedupe.hashes(row["content_text"], row["title"], json.loads(row["faint"] or "[]"))
+
+
+def probe(connection: sqlite3.Connection, article: int, made: tuple[int, ...] = ()) -> Probe:
     """A stored article as matching sees it; its fingerprint is made again where it is not at hand."""
-    row = connection.execute("SELECT * FROM articles WHERE id = ?", (article,)).fetchone()
-    # Not read from the index: of a hash that is boilerplate, only the first articles are there.
-    made = fingerprint or hashes(row["content_text"], row["title"])
+    row = connection.execute(
+        f"SELECT feed_id, url, enclosures, {FINGERPRINTED} WHERE articles.id = ?", (article,)
+    ).fetchone()
     media = _media(row["enclosures"])
+    made = made or fingerprint(row)
     return Probe(row["feed_id"], row["title"], row["url"], row["content_text"], made, article, media)
+
+
+def newcomer(feed: int, article: Article) -> Probe:
+    """An article that is not stored yet."""
+    kinds = ("audio/", "video/")
+    media = tuple(e.url for e in article.enclosures if (e.type or "").startswith(kinds))
+    return Probe(feed, article.title, article.url, article.content_text, article.fingerprint, media=media)
 
 
 def candidates(connection: sqlite3.Connection, where: str, values: Sequence[object], most: int) -> list[Candidate]:
@@ -34,8 +57,64 @@ def candidates(connection: sqlite3.Connection, where: str, values: Sequence[obje
     return [Candidate(r[0], r[1], r[2], r[3], r[4], r[5], r[6], _media(r[7])) for r in rows.fetchall()]
 
 
-def insert(connection: sqlite3.Connection, article: int, fingerprint: Sequence[int]) -> None:
-    """Puts an article into the index. A hash with POSTINGS articles is boilerplate and needs no more."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What of a document's items the file has already: most have nothing, and need no look-up of their own.
+
+    Asked for all items at once; what is stored of them meanwhile is added.
+    """
+
+    guids: set[str]  # of this feed
+    urls: set[str]  # in any spelling, of any feed
+    hashes: set[int]  # in the index
+
+    def has(self, article: Article) -> bool:
+        """Whether it may be a revision of what is stored."""
+        return article.guid in self.guids or article.url in self.urls
+
+    def add(self, article: Article) -> None:
+        """An item is stored now."""
+        self.guids.add(article.guid)
+        self.urls.add(article.url)
+        self.hashes.update(article.fingerprint)
+
+    def may_match(self, probe: Probe) -> bool:
+        """Whether anything that is stored can be like it: an equal text has equal hashes."""
+        return (
+            len(probe.fingerprint) < 2  # of the title only: a text without words
+            or not self.hashes.isdisjoint(probe.fingerprint)
+            or not self.urls.isdisjoint(dedupe.addresses(probe.url))
+        )
+
+
+def known(connection: sqlite3.Connection, feed: int, articles: Sequence[Article]) -> Known:
+    """What the file has of these articles of a feed."""
+
+    def found(query: str, values: Iterable[object]) -> set[Any]:
+        listed = json.dumps(list(values))
+        return {row[0] for row in connection.execute(query.replace("?", "SELECT value FROM json_each(?)"), (listed,))}
+
+    urls = (url for article in articles for url in dedupe.addresses(article.url))
+    hashes = (value for article in articles for value in article.fingerprint)
+    return Known(
+        found(f"SELECT guid FROM articles WHERE feed_id = {feed} AND guid IN (?)", (a.guid for a in articles)),
+        found("SELECT url FROM articles WHERE url IN (?)", urls),
+        found("SELECT DISTINCT hash FROM _fingerprints WHERE hash IN (?)", hashes),
+    )
+
+
+def insert(
+    connection: sqlite3.Connection, article: int, fingerprint: Sequence[int], known: Collection[int] | None = None
+) -> None:
+    """Puts an article into the index. A hash with POSTINGS articles is boilerplate and needs no more.
+
+    `known`: the hashes that may be there already, where that was asked for.
+    """
+    if known is not None:
+        connection.executemany(
+            "INSERT INTO _fingerprints VALUES (?, ?)", [(value, article) for value in fingerprint if value not in known]
+        )
+        fingerprint = [value for value in fingerprint if value in known]
     connection.executemany(
         "INSERT OR IGNORE INTO _fingerprints (hash, article_id) SELECT ?1, ?2 "
         "WHERE (SELECT count(*) FROM (SELECT 1 FROM _fingerprints WHERE hash = ?1 LIMIT ?3)) < ?3",
@@ -86,12 +165,22 @@ def sweep(connection: sqlite3.Connection, since: datetime, most: int = 50_000) -
 
 
 class StoreIndex:
-    """Articles first seen since `since` and already in a story; `first` is the lowest id of these."""
+    """Articles first seen since `since`, else all, and already in a story.
 
-    def __init__(self, connection: sqlite3.Connection, since: datetime, first: int | None = None) -> None:
+    `first` is the lowest id of these; `known`: the hashes that may be in the index, where that was asked for.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        since: datetime | None = None,
+        first: int | None = None,
+        known: Collection[int] | None = None,
+    ) -> None:
         self.connection = connection
-        self.since = to_text(since)
-        self.first = first_since(connection, since) if first is None else first
+        self.since = to_text(since) if since else ""
+        self.first = (first_since(connection, since) if since else 0) if first is None else first
+        self.known = known
 
     def by_url(self, urls: Sequence[str]) -> Sequence[Candidate]:
         """Articles with one of these addresses."""
@@ -106,6 +195,8 @@ class StoreIndex:
 
     def postings(self, hashes: Sequence[int]) -> Iterable[Posting]:
         """Where these hashes were seen."""
+        if self.known is not None:
+            hashes = [value for value in hashes if value in self.known]
         rows = self.connection.execute(
             "SELECT hash, article_id, story_id, feed_id FROM _fingerprints JOIN articles ON articles.id = article_id "
             "WHERE hash IN (SELECT value FROM json_each(?)) AND article_id >= ? AND story_id IS NOT NULL",
@@ -132,6 +223,8 @@ class StoreIndex:
 
     def load(self, articles: Sequence[int]) -> Sequence[Candidate]:
         """Articles by id, in the order asked for."""
+        if not articles:
+            return ()
         where = "WHERE articles.id IN (SELECT value FROM json_each(?)) AND story_id IS NOT NULL"
         rows = candidates(self.connection, where, (json.dumps(list(articles)),), len(articles))
         found = {candidate.article: candidate for candidate in rows}

@@ -42,6 +42,19 @@ class Store:
         self.connection.execute("COMMIT")
         self._wal.bound()
 
+    @contextlib.contextmanager
+    def batch(self) -> Iterator[None]:
+        """A transaction whose new articles are indexed for full text together, at its end."""
+        execute = self.connection.execute
+        with self.transaction():
+            execute("INSERT INTO _batch SELECT ifnull(max(id), 0) + 1 FROM articles")
+            yield
+            execute(
+                "INSERT INTO articles_fts (rowid, title, content_text) "
+                "SELECT id, title, content_text FROM articles WHERE id >= (SELECT first FROM _batch) ORDER BY id"
+            )
+            execute("DELETE FROM _batch")
+
     def changed_at(self, path: str, hash: bytes) -> datetime | None:
         """When the document at `path` became what it is; None when the one with this hash was not published yet."""
         row = self.connection.execute("SELECT hash, changed_at FROM _documents WHERE path = ?", (path,)).fetchone()

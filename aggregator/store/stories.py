@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from aggregator import iri
 from aggregator.dedupe import Candidate, Member
-from aggregator.model import Subscription, Verdict
+from aggregator.model import Article, Subscription, Verdict
+from aggregator.store.articles import dates
 from aggregator.store.hashes import host_of, name_of
 from aggregator.store.index import StoreIndex, candidates, first_since, insert
 from aggregator.store.times import from_text, to_text
@@ -25,13 +27,13 @@ class Stories:
         self.connection = connection
         self._firsts: dict[str, int] = {}
 
-    def index(self, since: datetime) -> StoreIndex:
-        """What matching looks up; the window begins with a full hour."""
+    def index(self, since: datetime, known: Collection[int] | None = None) -> StoreIndex:
+        """What matching looks up; the window begins with a full hour. `known`: see StoreIndex."""
         hour = since.replace(minute=0, second=0, microsecond=0)
         name = to_text(hour)
         if name not in self._firsts:
             self._firsts = {name: first_since(self.connection, hour)}
-        return StoreIndex(self.connection, hour, self._firsts[name])
+        return StoreIndex(self.connection, hour, self._firsts[name], known)
 
     def story_of(self, article: int) -> int | None:
         """The story an article belongs to."""
@@ -170,13 +172,16 @@ class Stories:
         )
         return [row[0] for row in rows]
 
-    def found_story(self, article: int, now: datetime) -> int:
-        """Makes a story of one article; in a replay, the one that this article was in before, if nobody has it yet."""
-        row = self.connection.execute(
-            "SELECT articles.*, feeds.configured_url FROM articles JOIN feeds ON feeds.id = feed_id WHERE articles.id = ?",
-            (article,),
-        ).fetchone()
-        shown = tuple(row[name] for name in ("title", "url", "id", "published_at"))
+    def found(self, feed: int, article: Article, number: int, now: datetime) -> int:
+        """Makes a story of an article that is to be stored under this number in the same transaction."""
+        published, updated = dates(article, now)
+        shown = (article.title, article.url, number, to_text(published))
+        return self._found(shown, to_text(updated), self._uids(feed, article.guid, published), now)
+
+    def found_again(self, article: int, now: datetime) -> int:
+        """Makes a story of a stored article; in a replay the one that it was in before, if nobody has that yet."""
+        row = self.connection.execute("SELECT * FROM articles WHERE id = ?", (article,)).fetchone()
+        shown = (row["title"], row["url"], article, row["published_at"])
         former = self.connection.execute(
             "SELECT stories.id FROM _former JOIN stories ON stories.id = _former.story_id WHERE _former.article_id = ? "
             "AND NOT EXISTS (SELECT 1 FROM articles WHERE articles.story_id = stories.id)",
@@ -189,19 +194,22 @@ class Stories:
                 (*shown, story),
             )
         else:
+            uids = self._uids(row["feed_id"], row["guid"], from_text(row["published_at"]))
+            story = self._found(shown, row["updated_at"], uids, now)
+        self.join(article, story)
+        return story
+
+    def _found(self, shown: tuple[str, str, int, str], updated: str, uids: Iterator[str], now: datetime) -> int:
+        """A new story under the first id that no other has."""
+        for uid in uids:
             cursor = self.connection.execute(
                 "INSERT INTO stories (uid, title, url, lead_article_id, published_at, updated_at, first_seen_at) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    self._uid(row["guid"], row["configured_url"], row["published_at"][:10]),
-                    *shown,
-                    row["updated_at"],
-                    to_text(now),
-                ),
+                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (uid) DO NOTHING",
+                (uid, *shown, updated, to_text(now)),
             )
-            story = int(cursor.lastrowid or 0)
-        self.connection.execute("UPDATE articles SET story_id = ? WHERE id = ?", (story, article))
-        return story
+            if cursor.rowcount:
+                return int(cursor.lastrowid or 0)
+        raise AssertionError("there is always another name")
 
     def forget(self) -> None:
         """Takes all articles out of their stories, for a replay; the stories wait to be founded again."""
@@ -256,23 +264,19 @@ class Stories:
         """Removes a story that has no member any more."""
         self.connection.execute("DELETE FROM stories WHERE id = ?", (story,))
 
-    def _uid(self, guid: str, configured_url: str, day: str) -> str:
-        """The published id: the article's own where it is an IRI that no story has yet, else a tag: URI (RFC 4151).
+    def _uids(self, feed: int, guid: str, published: datetime) -> Iterator[str]:
+        """The published ids that would do: the article's own where it is an IRI, else tag: URIs (RFC 4151).
 
-        Nothing in it depends on when we came by: a lost database, filled again, gives the same ids.
+        Nothing in them depends on when we came by: a lost database, filled again, gives the same ids.
         """
         if iri.names(guid):
-            taken = self.connection.execute("SELECT 1 FROM stories WHERE uid = ?", (guid,)).fetchone()
-            if taken is None:
-                return guid
-        host = host_of(configured_url)
+            yield guid
+        row = self.connection.execute("SELECT configured_url FROM feeds WHERE id = ?", (feed,)).fetchone()
+        host = host_of(row[0])
         authority = host if host and re.fullmatch(r"[a-z0-9.-]+", host) else "feed.invalid"
-        name = f"tag:{authority},{day}:{name_of(configured_url, guid)}"
-        number = 1
-        while self.connection.execute("SELECT 1 FROM stories WHERE uid = ?", (name,)).fetchone():
-            number += 1
-            name = f"{name.partition(';')[0]};{number}"
-        return name
+        name = f"tag:{authority},{to_text(published)[:10]}:{name_of(row[0], guid)}"
+        yield name
+        yield from (f"{name};{number}" for number in itertools.count(2))
 
     def lead(self, story: int, article: int, reason: str, now: datetime, reworded: bool) -> None:
         """Sets a story's lead and what it shows of it; `updated_at` moves only when the text is another."""
@@ -301,7 +305,9 @@ class Stories:
                 to_text(now),
             ),
         )
-        self.connection.execute("UPDATE articles SET similarity = ? WHERE id = ?", (verdict.similarity, article))
+        self.connection.execute(
+            "UPDATE articles SET similarity = ?1 WHERE id = ?2 AND similarity <> ?1", (verdict.similarity, article)
+        )
 
     def verdict_on(self, article: int) -> Verdict | None:
         """What was written down."""
