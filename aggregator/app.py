@@ -45,6 +45,12 @@ BATCH_ITEMS = 500  # entries in one, about: what one transaction writes must all
 POLLS_KEPT = timedelta(days=30)  # rows of `fetches`
 UPKEEP = timedelta(minutes=1)  # between two looks for something to prune, when the last one found nothing
 _BACKLOG = 10  # stories of a feed added later that may enter the merged feed at once, or a fifth of it
+_NOT_STORABLE = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    ValueError,
+    OverflowError,
+)  # what is in the poll, not in the file
 _AFTER_FAULT = 10.0  # seconds a poll that could not be committed waits before it is due again
 
 
@@ -377,24 +383,32 @@ class Aggregator:
 
     def _commit(self, outcomes: list[tuple[Outcome, bool]]) -> list[Poll]:
         """A batch of polls in one transaction. One that can't be stored is a recorded failure beside its neighbours."""
-        polls = []
-        execute = self.store.connection.execute
-        with self.store.batch():
-            for outcome, unreachable in outcomes:
-                execute("SAVEPOINT poll")
-                try:
-                    poll = self._commit_one(outcome)
-                except (sqlite3.IntegrityError, sqlite3.DataError, ValueError, OverflowError) as error:
-                    execute("ROLLBACK TO poll")
-                    failed = self._poller.failed(
-                        outcome.due, FetchError(f"could not be stored: {error}", outcome.status), outcome.at
-                    )
-                    poll = self._commit_one(failed)
-                execute("RELEASE poll")
-                polls.append(dataclasses.replace(poll, unreachable=unreachable))
+        try:
+            with self.store.batch():
+                polls = [self._commit_one(outcome) for outcome, _ in outcomes]
+        except _NOT_STORABLE:
+            # Seldom enough to be told apart only now: a savepoint for each poll would copy each page that it changes.
+            with self.store.batch():
+                polls = [self._commit_safely(outcome) for outcome, _ in outcomes]
         if any(poll.new or poll.changed for poll in polls):
             self.dirty = True
-        return polls
+        return [
+            dataclasses.replace(poll, unreachable=unreachable)
+            for poll, (_, unreachable) in zip(polls, outcomes, strict=True)
+        ]
+
+    def _commit_safely(self, outcome: Outcome) -> Poll:
+        """One poll, or that it could not be stored."""
+        execute = self.store.connection.execute
+        execute("SAVEPOINT poll")
+        try:
+            poll = self._commit_one(outcome)
+        except _NOT_STORABLE as error:
+            execute("ROLLBACK TO poll")
+            reason = FetchError(f"could not be stored: {error}", outcome.status)
+            poll = self._commit_one(self._poller.failed(outcome.due, reason, outcome.at))
+        execute("RELEASE poll")
+        return poll
 
     def _commit_one(self, outcome: Outcome) -> Poll:
         feed, now = outcome.due.feed, outcome.at

@@ -110,16 +110,16 @@ def insert(
 
     `known`: the hashes that may be there already, where that was asked for.
     """
-    if known is not None:
+    new = [] if known is None else [(value, article) for value in fingerprint if value not in known]
+    old = fingerprint if known is None else [value for value in fingerprint if value in known]
+    if new:
+        connection.executemany("INSERT INTO _fingerprints VALUES (?, ?)", new)
+    if old:
         connection.executemany(
-            "INSERT INTO _fingerprints VALUES (?, ?)", [(value, article) for value in fingerprint if value not in known]
+            "INSERT OR IGNORE INTO _fingerprints SELECT ?1, ?2 "
+            f"WHERE (SELECT 1 FROM _fingerprints WHERE hash = ?1 LIMIT 1 OFFSET {POSTINGS - 1}) IS NULL",
+            ((value, article) for value in old),
         )
-        fingerprint = [value for value in fingerprint if value in known]
-    connection.executemany(
-        "INSERT OR IGNORE INTO _fingerprints (hash, article_id) SELECT ?1, ?2 "
-        "WHERE (SELECT count(*) FROM (SELECT 1 FROM _fingerprints WHERE hash = ?1 LIMIT ?3)) < ?3",
-        ((value, article, POSTINGS) for value in fingerprint),
-    )
 
 
 def remove(connection: sqlite3.Connection, article: int, fingerprint: Sequence[int]) -> None:
