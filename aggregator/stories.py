@@ -14,7 +14,7 @@ from aggregator import dedupe
 from aggregator.config import Dedupe
 from aggregator.digest import Item
 from aggregator.model import Subscription, Verdict
-from aggregator.store import Known, Saved, Store, newcomer, probe
+from aggregator.store import Arrivals, Saved, Store, newcomer, probe
 
 REVIEW = timedelta(
     hours=48
@@ -34,17 +34,20 @@ class Editor:
 
         `guids` are all ids in the document. Call inside a transaction.
         """
-        articles = self.store.articles
-        known = articles.known(feed, items)
+        articles, arrivals = self.store.articles, self.store.arrivals(feed, items, now)
         taken = []
         for item in items:
-            row = articles.stored(feed, item.article, guids) if known.has(item.article) else None
+            row = None
+            if arrivals.may_be_stored(item.article):
+                arrivals.write()
+                row = articles.stored(feed, item.article, guids)
             if row is None:
-                taken.append(self._add(feed, item, known, now))
+                taken.append(self._add(feed, item, arrivals, now))
             else:
                 taken.append(articles.revise(row, item, now))
-                known.add(item.article)
+                arrivals.note(item.article)
                 self._place(taken[-1], now)
+        arrivals.write()
         articles.forget_edges(feed)
         return taken
 
@@ -57,24 +60,23 @@ class Editor:
             verdict = Verdict("person", "a person said that they are the same", partner, story, 0.0, 0.0)
             decision = replace(decision, verdict=verdict)
         if decision.verdict.story is None:
-            stories.found_again(article, now)
+            stories.found(article, now)
         else:
             stories.join(article, decision.verdict.story)
         self._entered(article, decision, now)
 
-    def _add(self, feed: int, item: Item, known: Known, now: datetime) -> Saved:
+    def _add(self, feed: int, item: Item, arrivals: Arrivals, now: datetime) -> Saved:
         """Stores a new article in the story it belongs to, or in one of its own."""
         came = newcomer(feed, item.article)
-        decision = dedupe.ALONE
-        if known.may_match(came):
-            limits = dedupe.Limits(self.settings.threshold, scope(self.settings, self.feeds, feed))
-            decision = self._matched(came, limits, now, known)
-        story = decision.verdict.story
-        if story is None:
-            story = self.store.stories.found(feed, item.article, self.store.articles.next(), now)
-        saved = self.store.articles.add(feed, item, story, known, now)
-        self._entered(saved.article, decision, now)
-        return saved
+        if not arrivals.may_match(came):
+            return Saved(arrivals.add(item, None), "new")
+        arrivals.write()
+        limits = dedupe.Limits(self.settings.threshold, scope(self.settings, self.feeds, feed))
+        decision = self._matched(came, limits, now, arrivals.hashes)
+        article = arrivals.add(item, decision.verdict.story)
+        arrivals.write()
+        self._entered(article, decision, now)
+        return Saved(article, "new")
 
     def _entered(self, article: int, decision: dedupe.Decision, now: datetime) -> None:
         """What follows from a decision when the article is in its story."""
@@ -253,10 +255,10 @@ class Editor:
         return self._matched(probed, self.limits(probed.feed, article), now)
 
     def _matched(
-        self, probed: dedupe.Probe, limits: dedupe.Limits, now: datetime, known: Known | None = None
+        self, probed: dedupe.Probe, limits: dedupe.Limits, now: datetime, known: Collection[int] | None = None
     ) -> dedupe.Decision:
         stories = self.store.stories
-        index = stories.index(now - self.settings.window, known.hashes if known else None)
+        index = stories.index(now - self.settings.window, known)
         decision = dedupe.match(probed, index, limits)
         everywhere, in_feed = decision.boilerplate.learned
         stories.learn(everywhere, 0, now)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence, Set
+from dataclasses import dataclass
 from functools import cached_property
 
 from aggregator.dedupe import figures, fingerprint, titles
@@ -39,15 +39,30 @@ class Comparison:
 
     a: Text
     b: Text
-    covered_a: bytearray = field(init=False)
-    covered_b: bytearray = field(init=False)
-    masked_a: bytearray = field(init=False)
-    masked_b: bytearray = field(init=False)
 
-    def __post_init__(self) -> None:
-        common = self.a.places.keys() & self.b.places.keys()
-        self.covered_a, self.covered_b = _covered(self.a, common), _covered(self.b, common)
-        self.masked_a, self.masked_b = self.a.masked, _covered(self.b, common & self.a.standing)
+    @cached_property
+    def _common(self) -> Set[tuple[str, ...]]:
+        return self.a.places.keys() & self.b.places.keys()
+
+    @cached_property
+    def covered_a(self) -> bytearray:
+        """A 1 for each of our words that stands in a common run."""
+        return _covered(self.a, self._common)
+
+    @cached_property
+    def covered_b(self) -> bytearray:
+        """The same of the other's words."""
+        return _covered(self.b, self._common)
+
+    @property
+    def masked_a(self) -> bytearray:
+        """A 1 for each of our words that is boilerplate."""
+        return self.a.masked
+
+    @cached_property
+    def masked_b(self) -> bytearray:
+        """A 1 for each of the other's words that is boilerplate to us."""
+        return _covered(self.b, self._common & self.a.standing)
 
     @cached_property
     def ours(self) -> float:

@@ -12,13 +12,14 @@ query      what a person types into a search
 health     what may be wrong with the file
 """
 
+from aggregator.store.arrivals import Arrivals
 from aggregator.store.articles import Saved
 from aggregator.store.database import copy, is_ours, open_reader, open_writer, request
 from aggregator.store.examples import Example
 from aggregator.store.feeds import Due, Outcome
 from aggregator.store.health import Check, checks
 from aggregator.store.hubs import Hub
-from aggregator.store.index import FINGERPRINTED, Known, StoreIndex, fingerprint, newcomer, probe, sweep
+from aggregator.store.index import FINGERPRINTED, StoreIndex, fingerprint, newcomer, probe, sweep
 from aggregator.store.metadata import metadata
 from aggregator.store.pages import Before, Pages, Slow, Wanted, open_pages
 from aggregator.store.query import to_match, unspaced
@@ -28,6 +29,7 @@ from aggregator.store.store import Store
 
 __all__ = [
     "FINGERPRINTED",
+    "Arrivals",
     "Before",
     "Check",
     "Choice",
@@ -35,7 +37,6 @@ __all__ = [
     "Example",
     "Expired",
     "Hub",
-    "Known",
     "Outcome",
     "Pages",
     "Read",

@@ -16,11 +16,16 @@ from aggregator.store import index
 from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
 
-# The columns of an article that its feed decides, in the order of `_content`.
-_CONTENT = (
+# The columns of an article that its feed decides, in the order of `content`.
+CONTENT = (
     "url", "title", "author", "summary", "content_html", "content_text", "removed_text", "categories", "enclosures",
     "language", "word_count",
 )  # fmt: skip
+SOURCE = (  # a row as `source` gives it
+    "INSERT OR REPLACE INTO _sources (article_id, hash, text_hash, entry, removed, source, credits, rules, faint) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+EDGES = "INSERT OR REPLACE INTO _edges VALUES (?, ?, ?)"  # a row as `edges` gives it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,38 +43,12 @@ class Articles:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
 
-    def known(self, feed: int, items: Sequence[Item]) -> index.Known:
-        """What the file has of these items of a feed, looked up for all at once."""
-        return index.known(self.connection, feed, [item.article for item in items])
-
-    def next(self) -> int:
-        """The number that the next article will have."""
-        return int(self.connection.execute("SELECT ifnull(max(id), 0) + 1 FROM articles").fetchone()[0])
-
-    def add(self, feed: int, item: Item, story: int, known: index.Known, now: datetime) -> Saved:
-        """Stores an item as a new article of a story."""
-        article = item.article
-        published, updated = dates(article, now)
-        cursor = self.connection.execute(
-            f"INSERT INTO articles (feed_id, story_id, guid, {', '.join(_CONTENT)}, similarity, published_at, updated_at, "
-            f"first_seen_at) VALUES (?, ?, ?, {', '.join('?' * len(_CONTENT))}, 1.0, ?, ?, ?)",
-            (feed, story, article.guid, *_content(article), to_text(published), to_text(updated), to_text(now)),
-        )
-        number = int(cursor.lastrowid or 0)
-        self._source(number, item, text_hash(article.content_text))
-        index.insert(self.connection, number, article.fingerprint, known.hashes)
-        self._edges(number, feed, article.edges)
-        known.add(article)
-        return Saved(number, "new", article.fingerprint)
-
     def revise(self, row: sqlite3.Row, item: Item, now: datetime) -> Saved:
         """Stores an item as a revision of the article in `row`, as `stored` gave it."""
         article, number = item.article, row["id"]
         hash_of_text = text_hash(article.content_text)
         changed = (row["text_hash"], row["title"]) != (hash_of_text, article.title)
-        different = [
-            (name, value) for name, value in zip(_CONTENT, _content(article), strict=True) if row[name] != value
-        ]
+        different = [(name, value) for name, value in zip(CONTENT, content(article), strict=True) if row[name] != value]
         if changed:
             said = article.updated if article.updated and article.updated <= now else now
             different.append(("updated_at", max(to_text(said), row["updated_at"])))
@@ -78,8 +57,8 @@ class Articles:
                 f"UPDATE articles SET {', '.join(f'{name} = ?' for name, _ in different)} WHERE id = ?",
                 (*(value for _, value in different), number),
             )
-        self._source(number, item, hash_of_text)
-        self._edges(number, row["feed_id"], article.edges)
+        self.connection.execute(SOURCE, source(number, item, hash_of_text))
+        self.connection.execute(EDGES, edges(number, row["feed_id"], article))
         # The same text may have another one: what the feed repeats has become more, or less.
         before = index.fingerprint(row)
         if before != article.fingerprint:
@@ -104,24 +83,6 @@ class Articles:
         rows = [row for row in rows if row["guid"] not in guids]
         return rows[0] if len(rows) == 1 else None
 
-    def _source(self, article: int, item: Item, hash_of_text: bytes) -> None:
-        removed = [{"rule": removal.rule, "text": removal.text} for removal in item.article.removed]
-        self.connection.execute(
-            "INSERT OR REPLACE INTO _sources (article_id, hash, text_hash, entry, removed, source, credits, rules, faint) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                article,
-                item.hash,
-                hash_of_text,
-                item.packed or packed(item.entry),
-                _json(removed),
-                _origin(item.article.source, item.article.url),
-                _json(item.article.credits),
-                clean.VERSION,
-                _json(item.article.faint),
-            ),
-        )
-
     def habits(self, feed: int) -> clean.Habits:
         """What the feed's last articles have near their edges, newest first."""
         rows = self.connection.execute(
@@ -129,9 +90,6 @@ class Articles:
             (feed, clean.habits.REMEMBERED),
         )
         return clean.Habits(tuple(frozenset(json.loads(row["marks"])) for row in rows))
-
-    def _edges(self, article: int, feed: int, marks: Sequence[int]) -> None:
-        self.connection.execute("INSERT OR REPLACE INTO _edges VALUES (?, ?, ?)", (article, feed, json.dumps(marks)))
 
     def forget_edges(self, feed: int) -> None:
         """Keeps only those of the articles that `habits` looks at."""
@@ -155,7 +113,29 @@ def _origin(source: Source | None, base: str) -> str | None:
     return json.dumps(asdict(safe), ensure_ascii=False) if safe.title or safe.url or safe.home_page_url else None
 
 
-def _content(article: Article) -> tuple[str | int | None, ...]:
+def source(number: int, item: Item, hash_of_text: bytes) -> tuple[object, ...]:
+    """The row that goes with an article: its entry, so that cleaning can be redone, and what cleaning found."""
+    article = item.article
+    return (
+        number,
+        item.hash,
+        hash_of_text,
+        item.packed or packed(item.entry),
+        _json([{"rule": removal.rule, "text": removal.text} for removal in article.removed]),
+        _origin(article.source, article.url),
+        _json(article.credits),
+        clean.VERSION,
+        _json(article.faint),
+    )
+
+
+def edges(number: int, feed: int, article: Article) -> tuple[object, ...]:
+    """The row with the blocks near an article's edges."""
+    return number, feed, _json(article.edges)
+
+
+def content(article: Article) -> tuple[str | int | None, ...]:
+    """The values of CONTENT."""
     return (
         article.url,
         article.title,

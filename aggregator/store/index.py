@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from aggregator import dedupe
 from aggregator.dedupe import Candidate, Posting, Probe
@@ -57,69 +55,13 @@ def candidates(connection: sqlite3.Connection, where: str, values: Sequence[obje
     return [Candidate(r[0], r[1], r[2], r[3], r[4], r[5], r[6], _media(r[7])) for r in rows.fetchall()]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What of a document's items the file has already: most have nothing, and need no look-up of their own.
-
-    Asked for all items at once; what is stored of them meanwhile is added.
-    """
-
-    guids: set[str]  # of this feed
-    urls: set[str]  # in any spelling, of any feed
-    hashes: set[int]  # in the index
-
-    def has(self, article: Article) -> bool:
-        """Whether it may be a revision of what is stored."""
-        return article.guid in self.guids or article.url in self.urls
-
-    def add(self, article: Article) -> None:
-        """An item is stored now."""
-        self.guids.add(article.guid)
-        self.urls.add(article.url)
-        self.hashes.update(article.fingerprint)
-
-    def may_match(self, probe: Probe) -> bool:
-        """Whether anything that is stored can be like it: an equal text has equal hashes."""
-        return (
-            len(probe.fingerprint) < 2  # of the title only: a text without words
-            or not self.hashes.isdisjoint(probe.fingerprint)
-            or not self.urls.isdisjoint(dedupe.addresses(probe.url))
-        )
-
-
-def known(connection: sqlite3.Connection, feed: int, articles: Sequence[Article]) -> Known:
-    """What the file has of these articles of a feed."""
-
-    def found(query: str, values: Iterable[object]) -> set[Any]:
-        listed = json.dumps(list(values))
-        return {row[0] for row in connection.execute(query.replace("?", "SELECT value FROM json_each(?)"), (listed,))}
-
-    urls = (url for article in articles for url in dedupe.addresses(article.url))
-    hashes = (value for article in articles for value in article.fingerprint)
-    return Known(
-        found(f"SELECT guid FROM articles WHERE feed_id = {feed} AND guid IN (?)", (a.guid for a in articles)),
-        found("SELECT url FROM articles WHERE url IN (?)", urls),
-        found("SELECT DISTINCT hash FROM _fingerprints WHERE hash IN (?)", hashes),
+def insert(connection: sqlite3.Connection, article: int, fingerprint: Iterable[int]) -> None:
+    """Puts an article into the index. A hash with POSTINGS articles is boilerplate and needs no more."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO _fingerprints SELECT ?1, ?2 "
+        f"WHERE (SELECT 1 FROM _fingerprints WHERE hash = ?1 LIMIT 1 OFFSET {POSTINGS - 1}) IS NULL",
+        ((value, article) for value in fingerprint),
     )
-
-
-def insert(
-    connection: sqlite3.Connection, article: int, fingerprint: Sequence[int], known: Collection[int] | None = None
-) -> None:
-    """Puts an article into the index. A hash with POSTINGS articles is boilerplate and needs no more.
-
-    `known`: the hashes that may be there already, where that was asked for.
-    """
-    new = [] if known is None else [(value, article) for value in fingerprint if value not in known]
-    old = fingerprint if known is None else [value for value in fingerprint if value in known]
-    if new:
-        connection.executemany("INSERT INTO _fingerprints VALUES (?, ?)", new)
-    if old:
-        connection.executemany(
-            "INSERT OR IGNORE INTO _fingerprints SELECT ?1, ?2 "
-            f"WHERE (SELECT 1 FROM _fingerprints WHERE hash = ?1 LIMIT 1 OFFSET {POSTINGS - 1}) IS NULL",
-            ((value, article) for value in old),
-        )
 
 
 def remove(connection: sqlite3.Connection, article: int, fingerprint: Sequence[int]) -> None:

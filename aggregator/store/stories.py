@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import re
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from aggregator import iri
 from aggregator.dedupe import Candidate, Member
-from aggregator.model import Article, Subscription, Verdict
-from aggregator.store.articles import dates
-from aggregator.store.hashes import host_of, name_of
+from aggregator.model import Subscription, Verdict
 from aggregator.store.index import StoreIndex, candidates, first_since, insert
 from aggregator.store.times import from_text, to_text
+from aggregator.store.uids import uids
 
 _DOUBT = 4  # shared texts, half of them later, that every feed begins with before its habits mean something
 
@@ -172,15 +168,12 @@ class Stories:
         )
         return [row[0] for row in rows]
 
-    def found(self, feed: int, article: Article, number: int, now: datetime) -> int:
-        """Makes a story of an article that is to be stored under this number in the same transaction."""
-        published, updated = dates(article, now)
-        shown = (article.title, article.url, number, to_text(published))
-        return self._found(shown, to_text(updated), self._uids(feed, article.guid, published), now)
-
-    def found_again(self, article: int, now: datetime) -> int:
+    def found(self, article: int, now: datetime) -> int:
         """Makes a story of a stored article; in a replay the one that it was in before, if nobody has that yet."""
-        row = self.connection.execute("SELECT * FROM articles WHERE id = ?", (article,)).fetchone()
+        row = self.connection.execute(
+            "SELECT articles.*, configured_url FROM articles JOIN feeds ON feeds.id = feed_id WHERE articles.id = ?",
+            (article,),
+        ).fetchone()
         shown = (row["title"], row["url"], article, row["published_at"])
         former = self.connection.execute(
             "SELECT stories.id FROM _former JOIN stories ON stories.id = _former.story_id WHERE _former.article_id = ? "
@@ -194,22 +187,17 @@ class Stories:
                 (*shown, story),
             )
         else:
-            uids = self._uids(row["feed_id"], row["guid"], from_text(row["published_at"]))
-            story = self._found(shown, row["updated_at"], uids, now)
-        self.join(article, story)
-        return story
-
-    def _found(self, shown: tuple[str, str, int, str], updated: str, uids: Iterator[str], now: datetime) -> int:
-        """A new story under the first id that no other has."""
-        for uid in uids:
+            names = uids(row["configured_url"], row["guid"], row["published_at"][:10])
+            free = "SELECT NOT EXISTS (SELECT 1 FROM stories WHERE uid = ?)"
+            uid = next(name for name in names if self.connection.execute(free, (name,)).fetchone()[0])
             cursor = self.connection.execute(
                 "INSERT INTO stories (uid, title, url, lead_article_id, published_at, updated_at, first_seen_at) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (uid) DO NOTHING",
-                (uid, *shown, updated, to_text(now)),
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (uid, *shown, row["updated_at"], to_text(now)),
             )
-            if cursor.rowcount:
-                return int(cursor.lastrowid or 0)
-        raise AssertionError("there is always another name")
+            story = int(cursor.lastrowid or 0)
+        self.join(article, story)
+        return story
 
     def forget(self) -> None:
         """Takes all articles out of their stories, for a replay; the stories wait to be founded again."""
@@ -263,20 +251,6 @@ class Stories:
     def drop_story(self, story: int) -> None:
         """Removes a story that has no member any more."""
         self.connection.execute("DELETE FROM stories WHERE id = ?", (story,))
-
-    def _uids(self, feed: int, guid: str, published: datetime) -> Iterator[str]:
-        """The published ids that would do: the article's own where it is an IRI, else tag: URIs (RFC 4151).
-
-        Nothing in them depends on when we came by: a lost database, filled again, gives the same ids.
-        """
-        if iri.names(guid):
-            yield guid
-        row = self.connection.execute("SELECT configured_url FROM feeds WHERE id = ?", (feed,)).fetchone()
-        host = host_of(row[0])
-        authority = host if host and re.fullmatch(r"[a-z0-9.-]+", host) else "feed.invalid"
-        name = f"tag:{authority},{to_text(published)[:10]}:{name_of(row[0], guid)}"
-        yield name
-        yield from (f"{name};{number}" for number in itertools.count(2))
 
     def lead(self, story: int, article: int, reason: str, now: datetime, reworded: bool) -> None:
         """Sets a story's lead and what it shows of it; `updated_at` moves only when the text is another."""
