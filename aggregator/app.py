@@ -33,7 +33,7 @@ from aggregator.poller import Poller
 from aggregator.replay import Replay, replay
 from aggregator.schedule.network import Network
 from aggregator.site import Site
-from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer, sweep
+from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer, renewal, sweep
 from aggregator.stories import Editor
 from aggregator.websub import Subscriber, public_url
 
@@ -175,6 +175,7 @@ class Aggregator:
         self.store = Store(self._opened.enter_context(open_writer(path)))
         self._file = self._stranger = _identity(path)
         self._sync()
+        self._renew(self.clock(), renewal.AT_ONCE)
         self.dirty = True
 
     async def due(self, force: bool = False, only: Collection[str] | None = None) -> list[Due]:
@@ -259,8 +260,8 @@ class Aggregator:
             self.dirty = True
         if self._next_upkeep is not None and self._next_upkeep - UPKEEP <= now < self._next_upkeep:
             return Expired()
-        removed, shrunk = await self._write(self._upkeep, now)
-        self._next_upkeep = None if removed or shrunk else now + UPKEEP
+        removed, more = await self._write(self._upkeep, now)
+        self._next_upkeep = None if removed or more else now + UPKEEP
         if removed.stories:
             self.dirty = True
         return removed
@@ -308,7 +309,12 @@ class Aggregator:
             polls = retention.prune_polls(now - POLLS_KEPT)
         with self.store.transaction():
             sweep(self.store.connection, now - self.config.dedupe.window)
-        return Expired(stories, articles, polls), retention.shrink()
+        renewed = self._renew(now, renewal.STEP)
+        return Expired(stories, articles, polls), retention.shrink() + renewed
+
+    def _renew(self, now: datetime, most: int) -> int:
+        with self.store.transaction():
+            return renewal.renew(self.store.connection, now - self.config.dedupe.window, most)
 
     def _kept_since(self, now: datetime) -> datetime | None:
         keep = self.config.retention.keep

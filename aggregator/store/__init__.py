@@ -1,5 +1,7 @@
 """The SQLite file: the only SQL, the only door of sqlite_utils.
 
+arrivals   the new articles of a document, written together
+renewal    makes the index anew where the hashes have changed
 schema     tables, full-text search, documentation; migrations
 views      what people look at; sql/ has the examples and datasette's metadata
 database   opening: who may, which file is refused, one writer at a time; copies of the whole file

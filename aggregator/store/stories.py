@@ -10,6 +10,7 @@ from datetime import datetime
 from aggregator.dedupe import Candidate, Member
 from aggregator.model import Subscription, Verdict
 from aggregator.store.index import StoreIndex, candidates, first_since, insert
+from aggregator.store.renewal import renewed
 from aggregator.store.times import from_text, to_text
 from aggregator.store.uids import uids
 
@@ -228,6 +229,7 @@ class Stories:
             if updated != row["updated_at"]:
                 self.connection.execute("UPDATE stories SET updated_at = ? WHERE id = ?", (updated, row["id"]))
         self.connection.execute("DELETE FROM _former")
+        renewed(self.connection)
 
     def is_asked(self) -> bool:
         """Whether there are corrections to carry out: a look that needs no transaction."""
