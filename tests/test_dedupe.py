@@ -139,8 +139,9 @@ def test_the_kinds_of_copy() -> None:
     assert kind(probe("Mole to be mended", text), original) == "near-copy"
     assert kind(probe(title, first), original) == "summary"
     assert kind(probe("Mole to be mended", first + " […]"), original) == "summary"
-    page = "\n\n".join([filler(1, 4), text, filler(2, 14)])
-    assert kind(probe(f"{title} | The Skarvik Post", page), original) == "embedded"
+    long = stored(2, title, f"{text}\n\n{filler(3, 8)}")
+    page = "\n\n".join([filler(1, 4), long.text, filler(2, 24)])
+    assert kind(probe(f"{title} | The Skarvik Post", page), long) == "embedded"
     corrected = "This corrects the cost.\n\n" + text.replace("46 million", "48 million")
     assert kind(probe(f"CORRECTION: {title}", corrected), original) == "near-copy"
 
@@ -156,7 +157,8 @@ def test_the_kinds_of_copy() -> None:
          ("Obituary: Hugo Falk", "Hugo Falk died on Friday, aged 77. " + filler(3)), "each is about"),
         (("Amber opens a mill", filler(4, 4) + filler(5, 20)),
          ("Amber names a chair", filler(6, 4) + filler(5, 20)), "beginning"),
-        (("Minister resigns over the mole", filler(7, 9) + "\n\n" + OWN[MOLE]), (MOLE, OWN[MOLE]), "follow-up"),
+        (("Minister resigns over the mole", f"{filler(7, 14)}\n\n{OWN[MOLE]} {filler(8, 8)}"),
+         (MOLE, f"{OWN[MOLE]} {filler(8, 8)}"), "follow-up"),
     ],
 )  # fmt: skip
 def test_what_only_looks_like_a_copy_is_told_why(ours: tuple[str, str], theirs: tuple[str, str], reason: str) -> None:
@@ -192,7 +194,7 @@ def test_a_few_words_are_never_enough() -> None:
 
 
 def test_what_six_stories_have_is_boilerplate_and_counts_no_more() -> None:
-    wire = filler(9, 10)
+    wire = filler(9, 20)
     old = [stored(i, f"Report {filler(i + 50, 1)}", f"{filler(i + 100, 2)}\n\n{wire}", feed=i) for i in range(7)]
     decision = dedupe.match(probe(filler(200, 1), f"{filler(300, 2)}\n\n{wire}"), Memory(*old), Limits())
     assert decision.verdict.kind == "alone"
