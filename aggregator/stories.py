@@ -34,6 +34,8 @@ class Editor:
 
         `guids` are all ids in the document. Call inside a transaction.
         """
+        if not items:
+            return []
         articles, arrivals = self.store.articles, self.store.arrivals(feed, items, now)
         taken = []
         for item in items:

@@ -189,6 +189,11 @@ class Comparison:
         return sum(1 for sign in self.signs if sign.names)
 
     @cached_property
+    def redated(self) -> int:
+        """Places where the month, or the day of the week, is another."""
+        return sum(1 for sign in self.signs if any(figures.is_other_date(*pair) for pair in sign.names))
+
+    @cached_property
     def kept_names(self) -> int:
         """Names that both texts have."""
         return len(self.a.names & self.b.names)

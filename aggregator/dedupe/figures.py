@@ -14,10 +14,9 @@ _NUMBER_WORDS = {
     )
     for word in names.split()
 } | {"twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "hundred": "100"}
-_CALENDAR = frozenset(
-    "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september "
-    "october november december".split()
-)  # without May, which is mostly a verb
+_DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+_MONTHS = frozenset("january february march april may june july august september october november december".split())
+_CALENDAR = (_DAYS | _MONTHS) - {"may"}  # which in a title is mostly a verb
 
 
 def numbers(raw: str, words: Sequence[str]) -> set[str]:
@@ -34,3 +33,8 @@ def differ(a: set[str], b: set[str]) -> int:
 def dated(raw: str, words: Sequence[str]) -> set[str]:
     """The figures of a text, its days and months: what tells the parts of a series from one another."""
     return numbers(raw, words) | {word for word in words if word in _CALENDAR}
+
+
+def is_other_date(one: str, other: str) -> bool:
+    """Whether two different words are both months, or both days of the week."""
+    return {one, other} <= _MONTHS or {one, other} <= _DAYS

@@ -6,6 +6,7 @@ not news: no threshold on shares can tell that, since releases of one wire often
 
 from __future__ import annotations
 
+from aggregator.dedupe import titles
 from aggregator.dedupe.compare import Comparison
 
 KINDS = ("near-copy", "edited", "summary", "embedded")
@@ -18,6 +19,7 @@ ALIKE = 0.6  # share of title words that makes titles alike
 SHORT = 60  # words; in so short a text each differing word counts
 BEFORE = 60  # words a copy may put before the text, under another title
 PREFIX = 60  # words into the longer text where a summary must begin
+REDATED = 2  # places with another month or day: sent again with other dates
 CORRECTED = 4  # places where a correction has fewer changes than that
 FRAME = 0.3  # share of the longer text, boilerplate counted, where both are standing text under one title
 WHOLE = 0.5  # share that must be common when boilerplate is counted, too
@@ -91,6 +93,9 @@ def _template(c: Comparison, same_feed: bool) -> str | None:
     shown = ", ".join(f"“{sign.ours}” for “{sign.theirs}”" for sign in c.signs[:3])
     said = f"a template filled in again ({shown})"
     if same_feed and c.signs:
+        return said
+    # A wire puts its own day over a copy; what is sent again has others within, too. A correction says that it is one.
+    if c.redated >= REDATED and not (titles.is_edition(c.a.title) or titles.is_edition(c.b.title)):
         return said
     most = 0.5 if c.alike == 1 and len(c.signs) < CORRECTED else 0.25
     if c.figures >= 2 and c.figures > most * (c.figures + c.kept_figures):

@@ -30,6 +30,11 @@ def plain(title: str) -> tuple[str, ...]:
     return tuple(fingerprint.words(kept)) or tuple(fingerprint.words(title))
 
 
+def is_edition(title: str) -> bool:
+    """Whether a title says that it is a correction, or another edition."""
+    return _EDITIONS.search(title) is not None
+
+
 def is_telling(word: str) -> bool:
     """Whether a word of a title may say what it is about: not "of", "the"; figures are looked at by themselves."""
     return (len(word) > 3 or not word.isascii()) and not any(c.isdigit() for c in word)
