@@ -31,6 +31,7 @@ class Sign:
     theirs: str
     numbers: int  # how many figures differ
     names: frozenset[tuple[str, str]]
+    date: bool  # whether it is another date
 
 
 @dataclass
@@ -163,8 +164,11 @@ class Comparison:
             ours = self.a.names_in(start, end) - self.b.vocabulary
             theirs = self.b.names_in(other, until) - self.a.vocabulary
             names = frozenset((x, y) for x in ours for y in theirs if x[:3] != y[:3])
-            if numbers or names:
-                found.append(Sign(self.a.phrase(start, end), self.b.phrase(other, until), numbers, names))
+            # The word beside a figure may be the month, which both have.
+            around = self.a.words[max(0, start - 1) : end + 1], self.b.words[max(0, other - 1) : until + 1]
+            date = figures.is_other_date(*around, numbers)
+            if numbers or names or date:
+                found.append(Sign(self.a.phrase(start, end), self.b.phrase(other, until), numbers, names, date))
         return found
 
     @cached_property
@@ -190,8 +194,8 @@ class Comparison:
 
     @cached_property
     def redated(self) -> int:
-        """Places where the month, or the day of the week, is another."""
-        return sum(1 for sign in self.signs if any(figures.is_other_date(*pair) for pair in sign.names))
+        """Places with another date."""
+        return sum(sign.date for sign in self.signs)
 
     @cached_property
     def kept_names(self) -> int:

@@ -35,6 +35,10 @@ def dated(raw: str, words: Sequence[str]) -> set[str]:
     return numbers(raw, words) | {word for word in words if word in _CALENDAR}
 
 
-def is_other_date(one: str, other: str) -> bool:
-    """Whether two different words are both months, or both days of the week."""
-    return {one, other} <= _MONTHS or {one, other} <= _DAYS
+def is_other_date(ours: Sequence[str], theirs: Sequence[str], numbers: int) -> bool:
+    """Whether two passages name different months or days of the week, or the same month with different figures."""
+    for names in (_MONTHS, _DAYS):
+        a, b = names.intersection(ours), names.intersection(theirs)
+        if a and b and (a.isdisjoint(b) or (numbers and names is _MONTHS)):
+            return True
+    return False
