@@ -196,8 +196,10 @@ def replayed(size: int) -> None:
         begun, wall = time.thread_time(), time.perf_counter()
         with store.transaction():
             done = replay(store, Dedupe(), editor.feeds, corpus.START + timedelta(days=60))
-        print(f"  {done.articles:,} articles, {done.stories_after:,} stories, {len(done.changes)} changes: "
-              f"{time.thread_time() - begun:.1f} s of the processor, {time.perf_counter() - wall:.1f} s by the clock")
+        print(
+            f"  {done.articles:,} articles, {done.stories_after:,} stories, {len(done.changes)} changes: "
+            f"{time.thread_time() - begun:.1f} s of the processor, {time.perf_counter() - wall:.1f} s by the clock"
+        )
 
 
 def _index_bytes(connection: sqlite3.Connection) -> int:

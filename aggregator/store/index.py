@@ -19,8 +19,7 @@ _COLUMNS = (
 )
 POSTINGS = 24  # articles one hash is kept for
 _SOME = 8  # articles with the same address or text are looked at; a home page has thousands
-
-
+# What a fingerprint is made of, as columns and FROM.
 FINGERPRINTED = "title, content_text, faint FROM articles LEFT JOIN _sources ON article_id = articles.id"
 
 
@@ -55,19 +54,19 @@ def candidates(connection: sqlite3.Connection, where: str, values: Sequence[obje
     return [Candidate(r[0], r[1], r[2], r[3], r[4], r[5], r[6], _media(r[7])) for r in rows.fetchall()]
 
 
-def insert(connection: sqlite3.Connection, article: int, fingerprint: Iterable[int]) -> None:
+def insert(connection: sqlite3.Connection, article: int, hashes: Iterable[int]) -> None:
     """Puts an article into the index. A hash with POSTINGS articles is boilerplate and needs no more."""
     connection.executemany(
         "INSERT OR IGNORE INTO _fingerprints SELECT ?1, ?2 "
         f"WHERE (SELECT 1 FROM _fingerprints WHERE hash = ?1 LIMIT 1 OFFSET {POSTINGS - 1}) IS NULL",
-        ((value, article) for value in fingerprint),
+        ((value, article) for value in hashes),
     )
 
 
-def remove(connection: sqlite3.Connection, article: int, fingerprint: Sequence[int]) -> None:
-    """Takes an article out of the index; `fingerprint` is that of the text it was put in with."""
+def remove(connection: sqlite3.Connection, article: int, hashes: Sequence[int]) -> None:
+    """Takes an article out of the index; `hashes` are those of the text it was put in with."""
     connection.executemany(
-        "DELETE FROM _fingerprints WHERE hash = ? AND article_id = ?", ((value, article) for value in fingerprint)
+        "DELETE FROM _fingerprints WHERE hash = ? AND article_id = ?", ((value, article) for value in hashes)
     )
 
 
