@@ -20,7 +20,7 @@ FLOORS = [
     {"digest", "fetch", "feedsfile"},
     {"engine", "store", "ping", "pages"},
     {"stories", "site", "page", "websub"},
-    {"replay"},
+    {"replay", "errand"},
     {"poller"},
     {"app", "server", "demo"},
     {"web"},

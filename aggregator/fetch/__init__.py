@@ -6,9 +6,11 @@ connect    names into numbers into connections
 client     the hops of one poll: validators, redirects, secrets, the deadline
 decode     Content-Encoding under a cap
 explain    what went wrong, in words
+configured the client that feeds.yaml asks for
 """
 
 from aggregator.fetch.client import Client
+from aggregator.fetch.configured import client_for, user_agent
 from aggregator.fetch.guard import Guard
 
-__all__ = ["Client", "Guard"]
+__all__ = ["Client", "Guard", "client_for", "user_agent"]
