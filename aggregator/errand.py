@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
@@ -57,7 +57,7 @@ class Found:
 class Runner:
     """Runs errands, side by side. `client` and `config` give those in force, `clock` the time.
 
-    `digest` runs the pure stages, `recall` brings what is stored of a feed: it is asked only where a document is new.
+    `digest` runs the pure stages, `recall` brings what is stored of feeds: it is asked only where a document is new.
     """
 
     def __init__(
@@ -65,25 +65,25 @@ class Runner:
         client: Callable[[], Client],
         config: Callable[[], Config],
         digest: Callable[[Job], Awaitable[Digest | ParseError]],
-        recall: Callable[[int], Awaitable[Memory]],
+        recall: Callable[[Sequence[int]], Awaitable[Sequence[Memory]]],
         clock: Callable[[], datetime],
     ) -> None:
         self.resting: dict[str, datetime] = {}  # hosts that said 429, and until when
+        self.pages = Pages(client, lambda: config().fetch.timeout.total_seconds())
+        self.config = config
+        self.recall = recall
+        self.clock = clock
         self._client = client
-        self._config = config
         self._digest = digest
-        self._recall = recall
-        self._clock = clock
-        self._pages = Pages(client, lambda: config().fetch.timeout.total_seconds())
 
     async def run(self, errand: Errand) -> Found:
         """Asks for the feed, and digests what is new. What server and document do is a value; raises for our faults."""
-        url, config, client = errand.request.url, self._config(), self._client()
+        url, config, client = errand.request.url, self.config(), self._client()
         async with client.slot(url):
-            if (until := self.resting.get(host_of(url))) is not None and until > self._clock():
-                return Found(self._clock(), rest=until)
+            if (until := self.resting.get(host_of(url))) is not None and until > self.clock():
+                return Found(self.clock(), rest=until)
             response = await client.get(errand.request)
-            now = self._clock()
+            now = self.clock()
             if isinstance(response, FetchError):
                 return self._failed(host_of(url), Found(now, response))
             found = Found(now, dataclasses.replace(response, body=b""), len(response.body))
@@ -92,7 +92,8 @@ class Runner:
             mark = _mark(response, errand.subscription)
             if response.status == 304 or mark == errand.body_hash:
                 return found
-            job = job_for(response, errand.subscription, await self._recall(errand.feed))
+            [memory] = await self.recall([errand.feed])
+            job = job_for(response, errand.subscription, memory)
             digest = await self._digest(job)
         found = dataclasses.replace(found, mark=mark, digest=await self.completed(job, digest))
         if isinstance(found.digest, ParseError):
@@ -104,7 +105,7 @@ class Runner:
         """The digest with the pages of its articles read, where that is asked for and the feed has a summary only."""
         if isinstance(digest, ParseError) or not job.subscription.full_text:
             return digest
-        found = await self._pages.get([item.article.url for item in digest.items if fulltext.is_short(item.entry)])
+        found = await self.pages.get([item.article.url for item in digest.items if fulltext.is_short(item.entry)])
         pages = {url: page for url, page in found.items() if isinstance(page, Response)}
         missing = [f"full text of {url}: {page}"[:300] for url, page in found.items() if isinstance(page, FetchError)]
         again = await self._digest(dataclasses.replace(job, pages=pages)) if pages else digest

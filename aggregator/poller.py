@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol, TypeVar
@@ -115,7 +115,8 @@ class Poller:
         now = self._clock()
         if len(response.body) > self.config.fetch.max_body:
             return ParseError("it is larger than fetch.max_body")
-        job = job_for(dataclasses.replace(response, url=due.url), self._of(due), await self._recall(due.feed))
+        [memory] = await self._recall([due.feed])
+        job = job_for(dataclasses.replace(response, url=due.url), self._of(due), memory)
         digest = await self._runner.completed(job, await self._engine.run(job))
         if isinstance(digest, ParseError):
             return digest
@@ -128,8 +129,8 @@ class Poller:
         )  # fmt: skip
         return self._scheduled(outcome, Signals(ttl=due.ttl, wishes=due.wishes, pushed=True))
 
-    async def _recall(self, feed: int) -> Memory:
-        return await self._ask(lambda store: store.feeds.recall(feed))
+    async def _recall(self, feeds: Sequence[int]) -> list[Memory]:
+        return await self._ask(lambda store: [store.feeds.recall(feed) for feed in feeds])
 
     def failed(self, due: Due, error: FetchError, now: datetime) -> Outcome:
         """A poll that brought nothing, and why."""

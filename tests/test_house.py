@@ -21,7 +21,7 @@ FLOORS = [
     {"engine", "store", "ping", "pages"},
     {"stories", "site", "page", "websub"},
     {"replay", "errand"},
-    {"poller"},
+    {"poller", "cluster"},
     {"app", "server", "demo"},
     {"web"},
     {"daemon", "visit"},
@@ -53,6 +53,7 @@ DOORS = {
     "rich": {"cli"},
     "regex": {"filters"},
     "prometheus_client": {"metrics"},
+    "distributed": {"cluster"},
 }
 
 

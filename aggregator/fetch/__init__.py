@@ -9,8 +9,9 @@ explain    what went wrong, in words
 configured the client that feeds.yaml asks for
 """
 
+from aggregator.fetch.address import site_of
 from aggregator.fetch.client import Client
 from aggregator.fetch.configured import client_for, user_agent
 from aggregator.fetch.guard import Guard
 
-__all__ = ["Client", "Guard", "client_for", "user_agent"]
+__all__ = ["Client", "Guard", "client_for", "site_of", "user_agent"]
