@@ -65,8 +65,11 @@ class Link:
             await client
             self._client = client
             await self._look()
-        except (OSError, TimeoutError, TypeError, ValueError, RuntimeError) as error:
+        except BaseException as error:
+            self._client = None
             await _end(client)
+            if not isinstance(error, OSError | TimeoutError | TypeError | ValueError | RuntimeError):
+                raise
             raise ClusterError(f"no Dask scheduler can be used at {self.address}: {_reason(error)}") from None
         if self.unfit:
             await self.close()
@@ -130,11 +133,11 @@ class Link:
             answer = str(error)
         finally:
             future.release()
-        if isinstance(answer, str):
-            self._known, self._looked = frozenset(), 0.0  # it came just now; the next look tells who it is
-            raise ClusterError(f"a worker can't be used: {answer}")
-        assert isinstance(answer, Parcel)
-        return answer
+        if isinstance(answer, Parcel):
+            return answer
+        self._known, self._looked = frozenset(), 0.0  # it came just now; the next look tells who it is
+        wrong = answer if isinstance(answer, str) else difference(answer)
+        raise ClusterError(f"a worker can't be used: {wrong}")
 
 
 async def _end(client: Client) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from distributed import Worker, WorkerPlugin, get_worker
 
 from aggregator.cluster.parcel import Batch, Haul, Parcel
-from aggregator.cluster.versions import difference
+from aggregator.cluster.versions import Versions, difference, here
 from aggregator.config import Config
 from aggregator.engine import Workers
 from aggregator.errand import Errand, Found, Runner
@@ -75,10 +75,10 @@ class Outpost(WorkerPlugin):  # type: ignore[misc]
         return self._rooms[config.fetch]
 
 
-async def run(parcel: Parcel) -> Parcel | str:
-    """A batch, polled here; a text where that can't be, since other versions run here."""
-    if (wrong := difference(parcel.versions)) is not None:
-        return wrong
+async def run(parcel: Parcel) -> Parcel | Versions:
+    """A batch, polled here; what runs here where that can't be, since it is not what runs there."""
+    if difference(parcel.versions) is not None:
+        return here()
     batch = parcel.open()
     assert isinstance(batch, Batch)
     worker = get_worker()
