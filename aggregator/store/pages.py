@@ -23,7 +23,7 @@ from aggregator.errors import StoreError
 from aggregator.store.database import open_reader
 from aggregator.store.query import to_match
 from aggregator.store.read import Row
-from aggregator.store.tags import TAGGED
+from aggregator.store.tags import HAS_TAG, TAGGED
 from aggregator.store.times import to_text
 
 PATIENCE = 3.0  # seconds
@@ -78,7 +78,7 @@ class Pages:
             chosen = "json_each(:found) AS found CROSS JOIN stories ON stories.id = found.value"
             values["found"] = json.dumps(found)
         else:
-            condition, more = _of_articles(wanted)
+            condition, more = _of_articles(wanted, HAS_TAG)
             if condition:
                 where.append(f"EXISTS (SELECT 1 FROM articles WHERE story_id = stories.id AND {condition})")
                 values |= more
@@ -327,15 +327,15 @@ def _among(match: str, articles: list[int]) -> dict[str, object]:
     }
 
 
-def _of_articles(wanted: Wanted) -> tuple[str, dict[str, object]]:
-    """The part of a filter that single articles pass, as SQL."""
+def _of_articles(wanted: Wanted, tagged: str = TAGGED) -> tuple[str, dict[str, object]]:
+    """The part of a filter that single articles pass, as SQL; `tagged` is the condition for a tag."""
     conditions: list[str] = []
     values: dict[str, object] = {}
     if wanted.feed is not None:
         conditions.append("articles.feed_id = :feed")
         values["feed"] = wanted.feed
     if wanted.tag is not None:
-        conditions.append(TAGGED)
+        conditions.append(tagged)
         values["tags"] = json.dumps([wanted.tag])
     if wanted.language is not None:
         # A range on the index: the tag itself, or with subtags after a hyphen ("." is the character after it).

@@ -15,7 +15,7 @@ from typing import Any
 from aggregator.filters import Filter, Subject
 from aggregator.model import Copy, Enclosure, Source, Story
 from aggregator.store.hashes import host_of
-from aggregator.store.tags import TAGGED
+from aggregator.store.tags import HAS_TAG
 from aggregator.store.times import from_text
 
 Row = dict[str, Any]
@@ -68,7 +68,7 @@ class Read:
             article.append("articles.feed_id IN (SELECT value FROM json_each(:feeds))")
             values["feeds"] = json.dumps(sorted(choice.feeds))
         if choice is not None and choice.tags:
-            article.append(TAGGED)
+            article.append(HAS_TAG)
             values["tags"] = json.dumps(choice.tags)
         if article:
             where += f" AND EXISTS (SELECT 1 FROM articles WHERE story_id = stories.id AND {' AND '.join(article)})"

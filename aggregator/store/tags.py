@@ -12,7 +12,12 @@ from collections.abc import Collection, Mapping
 
 from aggregator.filters import Filter, Subject, tagged
 
-# Whether the article `articles` has one of the tags :tags, a JSON list. Both sides of the OR are answered from an index.
+# Whether the article `articles` has one of the tags :tags, a JSON list: asked of one article after the other.
+HAS_TAG = (
+    "(EXISTS (SELECT 1 FROM _feed_tags WHERE feed_id = articles.feed_id AND tag IN (SELECT value FROM json_each(:tags))) "
+    "OR EXISTS (SELECT 1 FROM _tags WHERE article_id = articles.id AND tag IN (SELECT value FROM json_each(:tags))))"
+)
+# The same, to find the articles that do: both sides of the OR are answered from an index.
 TAGGED = (
     "(articles.feed_id IN (SELECT feed_id FROM _feed_tags WHERE tag IN (SELECT value FROM json_each(:tags))) "
     "OR articles.id IN (SELECT article_id FROM _tags WHERE tag IN (SELECT value FROM json_each(:tags))))"
