@@ -281,6 +281,7 @@ class Aggregator:
                 self.config.dedupe, threshold=threshold
             )  # fmt: skip
             with self.store.transaction():
+                self.store.tags.again()
                 return replay(self.store, settings, self._by_id, self.clock())
 
         self.dirty = True

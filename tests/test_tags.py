@@ -103,6 +103,22 @@ def test_changed_rules_hold_for_what_is_stored(web: Web, tmp_path: Path, monkeyp
     assert not (config.output.directory / "tags/port.json").exists()
 
 
+def test_after_a_replay_all_are_judged_again(web: Web, tmp_path: Path) -> None:
+    web.pages["/feed"] = Answer(rss(*POSTS))
+    config = config_for(tmp_path, web.url("/feed"), more=RULES)
+    passes(config)
+
+    async def work() -> None:
+        async with Aggregator(config, Here(), lambda: NOW) as aggregator:
+            # As if other rules of cleaning had found the word in it.
+            aggregator.store.connection.execute("UPDATE articles SET content_text = 'harbour' WHERE title = 'A fair'")
+            await aggregator.replay()
+            await aggregator.upkeep()
+
+    asyncio.run(work())
+    assert tags(config)["A fair"] == [("port", "rule")]
+
+
 def test_a_changed_article_is_judged_again(web: Web, tmp_path: Path) -> None:
     config = config_for(tmp_path, web.url("/feed"), more=RULES)
     for html, expected in (("<p>By the harbour.</p>", [("port", "rule")]), ("<p>By the sea.</p>", [])):

@@ -53,6 +53,10 @@ class Tags:
             (mark,),
         )
 
+    def again(self) -> None:
+        """Lets every article wait to be judged again: their texts may be others."""
+        self.connection.execute("UPDATE _tagging SET left = (SELECT coalesce(max(id), 0) + 1 FROM articles)")
+
     @property
     def left(self) -> int:
         """Articles with a lower id wait to be judged."""
