@@ -356,7 +356,7 @@ def test_a_scheduler_that_went_away_is_waited_for(
 def test_tls_is_spoken_as_dask_is_configured(webs: Callable[[int], list[Web]], tmp_path: Path) -> None:
     [site] = webs(1)
     site.pages["/feed"] = Answer(rss(Post("One", link="http://x.example/1")))
-    pem = str(DATA / "localhost.pem")  # signed by itself, so its own authority
+    pem = str(DATA / "fetch" / "localhost.pem")  # signed by itself, so its own authority
     settings = {"distributed.comm.tls.ca-file": pem} | {
         f"distributed.comm.tls.{who}.{what}": pem
         for who in ("client", "scheduler", "worker")
