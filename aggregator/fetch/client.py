@@ -126,7 +126,7 @@ class _Poll:
         await self._http.__aexit__(kind, value, trace)
 
     async def run(self) -> Response:
-        """Follows the hops to the end. Raises FetchError, and what httpcore raises."""
+        """Follows the hops to the end. Raises FetchError, and what the transport raises."""
         first = address = parse(self.request.url)
         validated = parse(self.request.validators_url) if self.request.validators_url else first
         trusted = True
@@ -162,7 +162,7 @@ class _Poll:
             str(address),
             headers=[(name.encode("ascii"), _bytes(value)) for name, value in fields.items()],
             content=self._form,
-            extensions={"target": address.target.encode("ascii")},
+            extensions={"address": address},
         )
         self._http.cookies.set_cookie_header(outgoing)
         sent = (str(address), outgoing.headers.get("cookie"))
