@@ -44,8 +44,9 @@ class Names:
 
     async def addresses(self, host: str) -> list[str]:
         """The addresses of a host; a literal is its own. Raises FetchError where there are none."""
-        with suppress(ValueError):
-            return [str(ipaddress.ip_address(host))]
+        if ":" in host or host[-1:].isdigit():  # no top-level domain ends in a digit: others need no look
+            with suppress(ValueError):
+                return [str(ipaddress.ip_address(host))]
         bare = host.rstrip(".")
         if bare == "localhost" or bare.endswith(".localhost"):
             return ["127.0.0.1", "::1"]  # RFC 6761 §6.3: these never reach a name server
