@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import cast
 
 import h11
@@ -94,7 +94,7 @@ class Wire:
         self._mender = Mender()
 
     async def ask(
-        self, method: bytes, target: bytes, fields: Sequence[tuple[bytes, bytes]], content: bytes = b""
+        self, method: bytes, target: bytes, fields: list[tuple[bytes, bytes]], content: bytes = b""
     ) -> h11.Response:
         """Sends the request and waits for the head of the answer."""
         data = self._http.send(h11.Request(method=method, target=target, headers=fields)) or b""
