@@ -105,7 +105,7 @@ def _clean(store: Store, feeds: Mapping[int, Subscription], now: datetime) -> se
         "LEFT JOIN _feed_state USING (feed_id) WHERE rules <> ?",
         (clean.VERSION,),
     ).fetchall()
-    habits = functools.cache(lambda feed: store.articles.habits(feed).decided())
+    habits = functools.cache(lambda feed: store.feeds.recall(feed).habits().decided())
     for row in rows:
         subscription = feeds.get(row["feed_id"], Subscription(row["url"]))
         feed = Feed(row["url"], home_page_url=row["home_page_url"], language=row["language"])

@@ -119,7 +119,7 @@ def test_what_a_feed_repeats_stays_out_when_it_is_cleaned_again(desk: Desk) -> N
     db = desk.store.connection
     for i in range(12):
         take(desk, "a", item(f"Report {i} of {filler(i, 1)}", f"{filler(i + 50, 8)}\n\n{STRIP}"))
-    learned = desk.store.articles.habits(desk.ids["a"]).decided()
+    learned = desk.store.feeds.recall(desk.ids["a"]).habits().decided()
     assert learned.cut
     db.execute("UPDATE _sources SET rules = 0")
     assert again(desk).cleaned == 12

@@ -83,16 +83,8 @@ class Articles:
         rows = [row for row in rows if row["guid"] not in guids]
         return rows[0] if len(rows) == 1 else None
 
-    def habits(self, feed: int) -> clean.Habits:
-        """What the feed's last articles have near their edges, newest first."""
-        rows = self.connection.execute(
-            "SELECT marks FROM _edges WHERE feed_id = ? ORDER BY article_id DESC LIMIT ?",
-            (feed, clean.habits.REMEMBERED),
-        )
-        return clean.Habits(tuple(frozenset(json.loads(row["marks"])) for row in rows))
-
     def forget_edges(self, feed: int) -> None:
-        """Keeps only those of the articles that `habits` looks at."""
+        """Keeps only those of the articles that `Memory.habits` looks at."""
         self.connection.execute(
             "DELETE FROM _edges WHERE feed_id = ?1 AND article_id < "
             "(SELECT article_id FROM _edges WHERE feed_id = ?1 ORDER BY article_id DESC LIMIT 1 OFFSET ?2)",
