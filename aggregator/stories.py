@@ -91,6 +91,8 @@ class Editor:
                 self._unite(article, other, now)
         if learned := frozenset().union(*decision.boilerplate.learned):
             self.review(learned, now)
+        for doubtful in decision.doubts:
+            self._doubt(doubtful, now)
 
     def _place(self, saved: Saved, now: datetime) -> None:
         """Puts a revised article where it belongs now."""
@@ -211,6 +213,17 @@ class Editor:
         may = scope(self.settings, self.feeds, feed)
         return dedupe.Limits(self.settings.threshold, may, self.store.stories.apart(article))
 
+    def _doubt(self, story: int, now: datetime) -> None:
+        """Parts recent copies under other titles from a text that one feed has under several: which one did they mean?"""
+        stories = self.store.stories
+        lead = stories.lead_of(story)
+        for article in sorted(stories.joined_since(story, now - REVIEW) - {lead}):
+            titles = (stories.candidate(each).title for each in (article, lead))
+            if not stories.together(article) and not dedupe.are_alike(*titles):
+                stories.leave(article)
+                self._settle(story, now, reworded=False)
+                self.enter(article, now)
+
     def _unite(self, article: int, other: Verdict, now: datetime) -> None:
         """Joins another story that `article` is a copy of, if it is one with this story's lead, too: no chains."""
         stories = self.store.stories
@@ -237,20 +250,25 @@ class Editor:
     def _regroup(self, articles: Iterable[int], now: datetime) -> None:
         """Lets the rules place articles again; the one that a story began with stays where others are."""
         stories = self.store.stories
-        out = []
+        stay, out = [], []
         for article in articles:
+            story = stories.story_of(article)
+            assert story is not None
+            if stories.articles(story) == [article] or stories.founder(story) == article:
+                stay.append(article)
+            else:
+                stories.leave(article)
+                self._settle(story, now, reworded=False)
+                out.append(article)
+        for article in out:
+            self.enter(article, now)
+        for article in stay:
             story = stories.story_of(article)
             assert story is not None
             if stories.articles(story) == [article]:
                 decision = self._match(article, now)
                 if decision.verdict.story is not None:
                     self._absorb(story, decision.verdict.story, now)
-            elif stories.founder(story) != article:
-                stories.leave(article)
-                self._settle(story, now, reworded=False)
-                out.append(article)
-        for article in out:
-            self.enter(article, now)
 
     def _match(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> dedupe.Decision:
         probed = probe(self.store.connection, article, fingerprint)

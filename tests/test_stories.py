@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -250,3 +251,31 @@ def test_a_document_taken_at_once_gives_what_its_items_give_one_by_one(seed: int
             found.append(facts(desk.store))
     assert found[0] == found[1]
     assert len({row[2] for row in found[0] if len(row) == 10}) < 75
+
+
+NOTES = filler(77, 5)
+TITLES = {"one": ("a", "One for the road"), "evil": ("a", "Evil under sun"), "won": ("b", "Won at last")}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(TITLES)), ids="-".join)
+def test_a_text_that_one_feed_has_under_several_titles_joins_nobody(desk: Desk, order: tuple[str, ...]) -> None:
+    """Which of them would the third be a copy of? In whatever order they come."""
+    numbers = {}
+    for name in order:
+        feed, title = TITLES[name]
+        numbers[name] = desk.put(feed, title, f"{NOTES} Really." if name == "evil" else NOTES)
+    assert desk.stories() == [[1], [2], [3]]
+    with desk.store.transaction():
+        desk.editor.carry_out("together", numbers["one"], numbers["evil"], False, desk.now)
+    assert len(desk.stories()) == 2
+    with desk.store.transaction():
+        assert desk.editor.carry_out("together", numbers["one"], numbers["evil"], True, desk.now)
+    assert desk.stories() == [[1], [2], [3]]
+    with desk.store.transaction():
+        assert replay(desk.store, desk.editor.settings, desk.editor.feeds, desk.now).changes == ()
+
+
+def test_a_copy_under_a_like_title_stays_when_its_text_comes_again_under_another(desk: Desk) -> None:
+    a, b = desk.put("a", MOLE, FULL), desk.put("b", f"{MOLE} | The Post", f"By our own hand. {FULL}")
+    c = desk.put("a", "The week in pictures", FULL)
+    assert desk.stories() == [[a, b], [c]]

@@ -15,6 +15,7 @@ from aggregator.dedupe.boilerplate import Boilerplate, Posting, Standing, standi
 from aggregator.dedupe.changes import Change, Diff, diff
 from aggregator.dedupe.compare import Comparison
 from aggregator.dedupe.fingerprint import hashes
+from aggregator.dedupe.kinds import are_alike
 from aggregator.dedupe.lead import Member, choose
 from aggregator.dedupe.match import (
     ALONE,
@@ -49,6 +50,7 @@ __all__ = [
     "Standing",
     "Text",
     "addresses",
+    "are_alike",
     "choose",
     "compare",
     "diff",

@@ -27,6 +27,11 @@ BRIEF = 130  # words of a summary at most
 HOLE = 80  # words of the shorter text in a row that an edited copy may lack
 
 
+def are_alike(one: str, other: str) -> bool:
+    """Whether two titles may stand over the same text."""
+    return titles.alike(one, other) >= ALIKE
+
+
 def kind(c: Comparison, threshold: float, same_feed: bool) -> tuple[str | None, str]:
     """The kind of copy that the shares make it, or None; and the shares in words."""
     title = len(c.a.title_words) if c.alike == 1 else 0

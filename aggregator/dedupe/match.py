@@ -87,6 +87,7 @@ class Decision:
     verdict: Verdict
     also: tuple[Verdict, ...] = ()  # on other stories that it is surely a copy of, too: they are one
     misses: tuple[Verdict, ...] = ()
+    doubts: frozenset[int] = frozenset()  # stories whose text now stands under several titles of one feed
     boilerplate: Boilerplate = field(default=Boilerplate())
 
 
@@ -105,9 +106,10 @@ def match(probe: Probe, index: Index, limits: Limits) -> Decision:
         (candidate, _against(probe, ours, candidate, index, limits))
         for candidate in index.load(_ranked(probe, postings, standing.hashes, limits))
     ]
-    verdict, also = _chosen(probe, judged)
+    again = [c for c, v in judged if _is_again(probe, c, v)]
+    verdict, also = _chosen(probe, judged, bool(again))
     misses = tuple(v for _, v in judged if v.kind == "alone")
-    return Decision(verdict, also, misses, standing)
+    return Decision(verdict, also, misses, frozenset(c.story for c in again), standing)
 
 
 def overlooked(probe: Probe, index: Seen) -> frozenset[int]:
@@ -119,7 +121,18 @@ def _elsewhere(probe: Probe, index: Seen) -> list[Posting]:
     return [posting for posting in index.postings(probe.fingerprint) if posting.article != probe.article]
 
 
-def _chosen(probe: Probe, judged: Sequence[tuple[Candidate, Verdict]]) -> tuple[Verdict, tuple[Verdict, ...]]:
+def _is_again(probe: Probe, candidate: Candidate, verdict: Verdict) -> bool:
+    """Whether the probe's own feed had its text before, under another title: the text alone then tells nothing."""
+    return (
+        candidate.feed == probe.feed
+        and min(verdict.similarity, verdict.other) >= SURE
+        and not kinds.are_alike(probe.title, candidate.title)
+    )
+
+
+def _chosen(
+    probe: Probe, judged: Sequence[tuple[Candidate, Verdict]], is_again: bool
+) -> tuple[Verdict, tuple[Verdict, ...]]:
     """The best of several verdicts that say yes: the one with the likest title, then the most in common."""
     yes = [
         (titles.alike(probe.title, c.title), min(v.similarity, v.other), -v.shared, c, v)
@@ -130,9 +143,10 @@ def _chosen(probe: Probe, judged: Sequence[tuple[Candidate, Verdict]]) -> tuple[
         return ALONE.verdict, ()
     yes.sort(key=lambda found: (found[0] < kinds.ALIKE, -round(found[1], 1), -found[0], found[2], found[3].article))
     alike, most, _, first, best = yes[0]
-    if alike < kinds.ALIKE and any(
+    several = any(
         c.feed == first.feed and c.story != first.story and share > most - 0.05 for _, share, _, c, _ in yes[1:]
-    ):
+    )
+    if alike < kinds.ALIKE and (several or is_again):
         reason = "not a copy: the same text stands under several titles of one feed, and none is like its own"
         return dataclasses.replace(best, kind="alone", reason=reason, story=None, against=None), ()
     also = tuple(
@@ -233,22 +247,26 @@ def _against(probe: Probe, ours: Text, candidate: Candidate, index: Index, limit
 
 
 def _ranked(probe: Probe, postings: Iterable[Posting], boilerplate: frozenset[int], limits: Limits) -> list[int]:
-    """The best article of each story that shares enough, best first."""
-    seen: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+    """The best article of each story that shares enough, best first; then those of the probe's own feed in them."""
+    seen: defaultdict[tuple[int, int, int], set[int]] = defaultdict(set)
     for posting in postings:
         if posting.hash not in boilerplate and limits.allow(posting.story, posting.feed):
-            seen[posting.story, posting.article].add(posting.hash)
-    own = len(set(probe.fingerprint) - boilerplate)
-    least = max(1, min(SHARED_HASHES, own // 2))
+            seen[posting.story, posting.article, posting.feed].add(posting.hash)
+    left = len(set(probe.fingerprint) - boilerplate)
+    least = max(1, min(SHARED_HASHES, left // 2))
     title = fingerprint.title_hash(probe.title)
     best: dict[int, int] = {}  # story -> article
-    for _, _, story, article in sorted(
-        (title not in hashes, -len(hashes), story, article)
-        for (story, article), hashes in seen.items()
+    own: dict[int, int] = {}
+    for _, _, story, article, feed in sorted(
+        (title not in hashes, -len(hashes), story, article, feed)
+        for (story, article, feed), hashes in seen.items()
         if len(hashes) >= least or title in hashes
     ):
         best.setdefault(story, article)
-    return list(best.values())[:VERIFIED]
+        if feed == probe.feed:
+            own.setdefault(story, article)
+    chosen = list(best)[:VERIFIED]
+    return list(dict.fromkeys([*(best[story] for story in chosen), *(own[story] for story in chosen if story in own)]))
 
 
 def _other_media(probe: Probe, candidate: Candidate, c: Comparison) -> str | None:

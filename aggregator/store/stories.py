@@ -7,13 +7,14 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from aggregator.dedupe import Candidate, Member
+from aggregator.dedupe import Candidate, Member, kinds
 from aggregator.model import Subscription, Verdict
 from aggregator.store.index import StoreIndex, candidates, first_since, insert
 from aggregator.store.renewal import renewed
 from aggregator.store.times import from_text, to_text
 from aggregator.store.uids import uids
 
+_BY_TEXT = ", ".join(f"'{kind}'" for kind in kinds.KINDS)  # verdicts that rest on shares of words
 _DOUBT = 4  # shared texts, half of them later, that every feed begins with before its habits mean something
 
 
@@ -103,11 +104,20 @@ class Stories:
         """Articles with one of these hashes that were judged copies since then."""
         rows = self.connection.execute(
             "SELECT DISTINCT v.article_id FROM _fingerprints AS f JOIN _verdicts AS v ON v.article_id = f.article_id "
-            "WHERE f.hash IN (SELECT value FROM json_each(?)) AND v.kind IN ('near-copy', 'edited', 'summary', 'embedded') "
+            f"WHERE f.hash IN (SELECT value FROM json_each(?)) AND v.kind IN ({_BY_TEXT}) "
             "AND v.decided_at >= ? ORDER BY v.article_id",
             (json.dumps(sorted(hashes)), to_text(since)),
         )
         return [row[0] for row in rows]
+
+    def joined_since(self, story: int, since: datetime) -> frozenset[int]:
+        """The articles of a story that its text made copies since then: no address, and no person."""
+        rows = self.connection.execute(
+            "SELECT article_id FROM _verdicts JOIN articles ON articles.id = article_id WHERE story_id = ? "
+            f"AND kind IN ({_BY_TEXT}) AND decided_at >= ?",
+            (story, to_text(since)),
+        )
+        return frozenset(row[0] for row in rows)
 
     def observe(self, article: int, story: int) -> None:
         """Learns which of two feeds had a text first: the newcomer's, or that of the earliest other member."""
