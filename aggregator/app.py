@@ -23,6 +23,7 @@ from typing import Self, TypeVar
 from aggregator import schedule
 from aggregator.config import Config
 from aggregator.engine import Engine, Workers
+from aggregator.errand import Carrier
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import client_for
 from aggregator.filters import Filter
@@ -99,6 +100,9 @@ class Aggregator:
         self._file: tuple[int, int] | None = None  # which file that is
         self._stranger: tuple[int, int] | None = None  # the one that stood under its name at the last look
         self._busy: set[int] = set()
+        self._unwritten: set[int] = set()  # those of them that have news and wait for their commit
+        if isinstance(self.engine, Carrier):
+            self.engine.backlog = lambda: len(self._unwritten)
         self._latest = datetime.min.replace(tzinfo=UTC)  # the latest time the clock has shown
         self._next_upkeep: datetime | None = None
         self._publishing = asyncio.Lock()
@@ -192,11 +196,14 @@ class Aggregator:
         self.claim(dues)
         reached = asyncio.Event()
         tasks = {asyncio.create_task(self._poller.poll(due)): due for due in dues}
+        for task in tasks:
+            task.add_done_callback(self._brought)
         held: list[Outcome] = []
         results: list[asyncio.Future[Poll]] = []
 
         async def commit(outcome: Outcome, unreachable: bool) -> None:
             future: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
+            future.add_done_callback(lambda _: self._unwritten.discard(outcome.due.feed))
             if heard is not None:
                 future.add_done_callback(lambda done: None if done.cancelled() else heard(done.result()))
             results.append(future)
@@ -231,6 +238,11 @@ class Aggregator:
             for task in tasks:
                 task.cancel()
             self._busy.difference_update(due.feed for due in dues)
+            self._unwritten.difference_update(due.feed for due in dues)
+
+    def _brought(self, task: asyncio.Task[tuple[Outcome, bool]]) -> None:
+        if not task.cancelled() and (outcome := task.result()[0]).items:
+            self._unwritten.add(outcome.due.feed)
 
     async def publish(self) -> int:
         """Brings the published documents up to date; gives how many changed. `site.faults` says what went wrong."""

@@ -6,7 +6,7 @@
 For each number of feeds: CPU milliseconds a feed of the whole process tree, cold (nothing known) and steady (95 % answer
 304), and peak memory. For each number of stored articles: CPU milliseconds of one more article (20 of them in a poll's
 commit: saved, indexed, matched), and of a poll that brings nothing. Takes about an hour at these sizes, and 6 GB of disk;
-the farm holds 22 KB of memory a feed. What was measured is left beside the plot as JSON, and `--draw FILE.json` only
+the farm holds 15 KB of memory a feed. What was measured is left beside the plot as JSON, and `--draw FILE.json` only
 draws it again.
 """
 
