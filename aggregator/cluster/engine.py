@@ -8,6 +8,7 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -166,7 +167,7 @@ class Cluster:
             return
         haul = answer.open()
         assert isinstance(haul, Haul)
-        late = max(runner.clock() - haul.end, now - now)  # it waited for a worker, or was begun anew by another
+        late = max(runner.clock() - haul.end, timedelta(0))  # it waited for a worker, or was begun anew by another
         for sent, found in zip(batch, haul.found, strict=True):
             if sent.future.done():
                 continue
