@@ -33,7 +33,7 @@ SAME_FLOOR = {("config", "clean")}  # config checks the CSS selectors of `remove
 DOORS = {
     "feedparser": {"parse"},
     "httpx": {"fetch"},
-    "httpcore": {"fetch"},
+    "h11": {"fetch"},
     "aiodns": {"fetch"},
     "idna": {"fetch"},
     "bs4": {"clean", "parse"},

@@ -3,6 +3,9 @@
 address    what goes on the request line, byte for byte
 guard      which numbers may be connected
 connect    names into numbers into connections
+wire       one connection, one request, one answer
+lenient    heads that are not quite HTTP
+transport  httpx over that wire, through a proxy where there is one
 client     the hops of one poll: validators, redirects, secrets, the deadline
 decode     Content-Encoding under a cap
 explain    what went wrong, in words
