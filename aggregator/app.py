@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import dataclasses
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from aggregator.poller import Poller
 from aggregator.replay import Replay, replay
 from aggregator.schedule.network import Network
 from aggregator.site import Site
-from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer, sweep
+from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer, renewal, sweep
 from aggregator.stories import Editor
 from aggregator.websub import Subscriber, public_url
 
@@ -46,6 +47,12 @@ BATCH_ITEMS = 500  # entries in one, about: what one transaction writes must all
 POLLS_KEPT = timedelta(days=30)  # rows of `fetches`
 UPKEEP = timedelta(minutes=1)  # between two looks for something to prune, when the last one found nothing
 _BACKLOG = 10  # stories of a feed added later that may enter the merged feed at once, or a fifth of it
+_NOT_STORABLE = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    ValueError,
+    OverflowError,
+)  # what is in the poll, not in the file
 _AFTER_FAULT = 10.0  # seconds a poll that could not be committed waits before it is due again
 
 
@@ -173,6 +180,7 @@ class Aggregator:
         self.store = Store(self._opened.enter_context(open_writer(path)))
         self._file = self._stranger = _identity(path)
         self._sync()
+        self._renew(self.clock(), renewal.AT_ONCE)
         self.dirty = True
 
     async def due(self, force: bool = False, only: Collection[str] | None = None) -> list[Due]:
@@ -267,8 +275,8 @@ class Aggregator:
             self.dirty = True
         if self._next_upkeep is not None and self._next_upkeep - UPKEEP <= now < self._next_upkeep:
             return Expired()
-        removed, shrunk = await self._write(self._upkeep, now)
-        self._next_upkeep = None if removed or shrunk else now + UPKEEP
+        removed, more = await self._write(self._upkeep, now)
+        self._next_upkeep = None if removed or more else now + UPKEEP
         if removed.stories:
             self.dirty = True
         return removed
@@ -317,7 +325,12 @@ class Aggregator:
             polls = retention.prune_polls(now - POLLS_KEPT)
         with self.store.transaction():
             sweep(self.store.connection, now - self.config.dedupe.window)
-        return Expired(stories, articles, polls), retention.shrink()
+        renewed = self._renew(now, renewal.STEP)
+        return Expired(stories, articles, polls), retention.shrink() + renewed
+
+    def _renew(self, now: datetime, most: int) -> int:
+        with self.store.transaction():
+            return renewal.renew(self.store.connection, now - self.config.dedupe.window, most)
 
     def _kept_since(self, now: datetime) -> datetime | None:
         keep = self.config.retention.keep
@@ -392,24 +405,32 @@ class Aggregator:
 
     def _commit(self, outcomes: list[tuple[Outcome, bool]]) -> list[Poll]:
         """A batch of polls in one transaction. One that can't be stored is a recorded failure beside its neighbours."""
-        polls = []
-        execute = self.store.connection.execute
-        with self.store.transaction():
-            for outcome, unreachable in outcomes:
-                execute("SAVEPOINT poll")
-                try:
-                    poll = self._commit_one(outcome)
-                except (sqlite3.IntegrityError, sqlite3.DataError, ValueError, OverflowError) as error:
-                    execute("ROLLBACK TO poll")
-                    failed = self._poller.failed(
-                        outcome.due, FetchError(f"could not be stored: {error}", outcome.status), outcome.at
-                    )
-                    poll = self._commit_one(failed)
-                execute("RELEASE poll")
-                polls.append(dataclasses.replace(poll, unreachable=unreachable))
+        try:
+            with self.store.batch():
+                polls = [self._commit_one(outcome) for outcome, _ in outcomes]
+        except _NOT_STORABLE:
+            # Seldom enough to be told apart only now: a savepoint for each poll would copy each page that it changes.
+            with self.store.batch():
+                polls = [self._commit_safely(outcome) for outcome, _ in outcomes]
         if any(poll.new or poll.changed for poll in polls):
             self.dirty = True
-        return polls
+        return [
+            dataclasses.replace(poll, unreachable=unreachable)
+            for poll, (_, unreachable) in zip(polls, outcomes, strict=True)
+        ]
+
+    def _commit_safely(self, outcome: Outcome) -> Poll:
+        """One poll, or that it could not be stored."""
+        execute = self.store.connection.execute
+        execute("SAVEPOINT poll")
+        try:
+            poll = self._commit_one(outcome)
+        except _NOT_STORABLE as error:
+            execute("ROLLBACK TO poll")
+            reason = FetchError(f"could not be stored: {error}", outcome.status)
+            poll = self._commit_one(self._poller.failed(outcome.due, reason, outcome.at))
+        execute("RELEASE poll")
+        return poll
 
     def _commit_one(self, outcome: Outcome) -> Poll:
         feed, now = outcome.due.feed, outcome.at
@@ -418,18 +439,14 @@ class Aggregator:
             return Poll(
                 outcome.due.title, outcome.due.url, outcome.status, error="not stored: the database is another one"
             )
-        editor = self._editor()
-        counts = {"new": 0, "changed": 0, "same": 0}
-        articles = []
+        wanted = self.store.retention.wanted(feed, outcome.items, self._kept_since(now))
+        taken = self._editor().take(feed, wanted, outcome.guids, now)
+        counts = Counter(saved.change for saved in taken)
+        articles = [saved.article for saved in taken if saved.change == "new"]
         rules = self._rules
-        for item in self.store.retention.wanted(feed, outcome.items, self._kept_since(now)):
-            saved = self.store.articles.save(feed, item, outcome.guids, now)
-            counts[saved.change] += 1
-            if saved.change == "new":
-                articles.append(saved.article)
+        for saved in taken:
             if saved.change != "same":
                 self.store.tags.judge(saved.article, rules)
-            editor.place(saved, now)
         self._complain(rules)
         if outcome.feed is not None:
             self.store.entries.hold(feed, articles, max(_BACKLOG, self.config.output.items // 5))

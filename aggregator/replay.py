@@ -7,6 +7,7 @@ have. A story keeps its published id as long as the article it began with is sti
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections import defaultdict
 from collections.abc import Mapping
@@ -14,11 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from aggregator import clean, dedupe
+from aggregator import clean
 from aggregator.config import Dedupe
-from aggregator.digest import Item, digest_entry, entry_hash
-from aggregator.model import Enclosure, Entry, Source, Subscription, Text
-from aggregator.store import Saved, Store, unpack
+from aggregator.digest import Item, digest_entry, entry_hash, site_of
+from aggregator.model import Enclosure, Entry, Feed, Source, Subscription, Text
+from aggregator.store import FINGERPRINTED, Store, fingerprint, unpack
 from aggregator.stories import Editor
 
 
@@ -53,10 +54,9 @@ def replay(store: Store, settings: Dedupe, feeds: Mapping[int, Subscription], no
     rows = db.execute("SELECT id, first_seen_at FROM articles ORDER BY first_seen_at, id").fetchall()
     for row in rows:
         article, seen = row["id"], datetime.fromisoformat(row["first_seen_at"])
-        text = db.execute("SELECT content_text, title FROM articles WHERE id = ?", (article,)).fetchone()
-        fingerprint = dedupe.hashes(text["content_text"], text["title"])
-        store.stories.remember(article, fingerprint)
-        editor.place(Saved(article, "new", fingerprint), seen)
+        made = fingerprint(db.execute(f"SELECT {FINGERPRINTED} WHERE articles.id = ?", (article,)).fetchone())
+        store.stories.remember(article, made)
+        editor.enter(article, seen, made)
     store.stories.keep(shown, cleaned, now)
     after = {row[0]: row[1] for row in db.execute("SELECT id, story_id FROM articles")}
     leads = {row[0]: row[1] for row in db.execute("SELECT id, lead_article_id FROM stories")}
@@ -105,12 +105,15 @@ def _clean(store: Store, feeds: Mapping[int, Subscription], now: datetime) -> se
         "LEFT JOIN _feed_state USING (feed_id) WHERE rules <> ?",
         (clean.VERSION,),
     ).fetchall()
+    habits = functools.cache(lambda feed: store.feeds.recall(feed).habits().decided())
     for row in rows:
         subscription = feeds.get(row["feed_id"], Subscription(row["url"]))
-        site = clean.Site(row["url"], row["home_page_url"], row["language"], subscription.remove)
+        feed = Feed(row["url"], home_page_url=row["home_page_url"], language=row["language"])
+        site = site_of(feed, subscription, habits(row["feed_id"]))
         entry = entry_of(unpack(row["entry"]))
         item = Item(entry, digest_entry(entry, site), entry_hash(entry, subscription))
-        if store.articles.save(row["feed_id"], item, {entry.guid}, now).change == "changed":
+        stored = store.articles.stored(row["feed_id"], item.article, {entry.guid})
+        if stored is not None and store.articles.revise(stored, item, now).change == "changed":
             changed.add(int(row["article_id"]))
     return changed
 
