@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from aggregator.clean.tokens import BLOCKS
@@ -11,7 +12,17 @@ Piece = tuple[str, str]  # ("", text), ("p", "<p>"), ("/p", "</p>"), ("br", "<br
 _KEPT_EMPTY = frozenset("td th tr table tbody thead tfoot colgroup pre audio video iframe math hr source track".split())
 _NEVER_EMPTY = frozenset("img br hr col wbr source track".split())
 _MOST_BREAKS = 2
+BREAK: Piece = ("br", "<br>")
 _SPACES = " \t\n\r"
+# Line breaks and rules; <pre>, of which a parser drops the first line break; a start tag with nothing before an end tag.
+_UNTIDY = re.compile(
+    r"<(?:[bh]r|pre|picture)\b|<(?!/|(?:img|col|wbr|source|track)\b)[^>]*+>(?:\s|&nbsp;)*+</"
+)
+
+
+def is_tidy(markup: str) -> bool:
+    """Whether `tidy` would leave the markup of these pieces as it is, as far as a glance can tell."""
+    return _UNTIDY.search(markup) is None and not markup.startswith("&nbsp;") and not markup.endswith("&nbsp;")
 
 
 def tidy(pieces: Iterable[Piece | None]) -> list[Piece]:
@@ -96,7 +107,9 @@ class _Tidy:
         if inside is not None and tag not in _KEPT_EMPTY and ' id="' not in self.out[start][1] and not self.exact:
             if all(not t and not _strip(markup) for t, markup in inside):
                 del self.out[start:]
-                if not block:
+                if block:
+                    self._line_break(BREAK)  # an empty block, too, parts what is before from what comes after
+                else:
                     for space in inside:
                         self._text(space)
                 return

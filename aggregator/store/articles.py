@@ -130,8 +130,8 @@ def _origin(source: Source | None, base: str) -> str | None:
         return None
     safe = Source(
         clean.characters.line(source.title or "", 300) or None,
-        clean.links.resolve(base, source.url),
-        clean.links.resolve(base, source.home_page_url),
+        clean.address(base, source.url),
+        clean.address(base, source.home_page_url),
         clean.characters.line(source.guid or "", 1000) or None,
     )
     return json.dumps(asdict(safe), ensure_ascii=False) if safe.title or safe.url or safe.home_page_url else None
