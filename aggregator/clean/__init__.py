@@ -83,7 +83,7 @@ def clean(entry: Entry, site: Site) -> Article:
         categories=tuple(dict.fromkeys(filter(None, (line(category, 200) for category in entry.categories))))[:100],
         enclosures=enclosures,
         language=_language(entry.language) or _language(site.language),
-        word_count=_words(done.text),
+        word_count=_words(done),
         published=entry.published,
         updated=entry.updated,
         source=source,
@@ -119,8 +119,9 @@ def _title(title: Text) -> str:
 def _summary(entry: Entry, text: str, place: walk.Place) -> str:
     """The feed's own, else the first sentences of the text."""
     if entry.content.value.strip() and entry.summary.value.strip():
-        if summary := line(walk.words(shape.html(entry.summary)[: shape.LONGEST], place), 1000):
-            return summary
+        own = line(walk.words(shape.html(entry.summary)[: shape.LONGEST], place), 1000)
+        if own:
+            return own
     text = line(text[: 2 * _SUMMARY], 2 * _SUMMARY)
     if len(text) <= _SUMMARY:
         return text
@@ -130,11 +131,14 @@ def _summary(entry: Entry, text: str, place: walk.Place) -> str:
     return text[: text.rfind(" ", 0, _SUMMARY) if " " in text[:_SUMMARY] else _SUMMARY].rstrip(" ,;:–-") + "…"
 
 
-def _words(text: str) -> int:
+def _words(done: walk.Cleaned) -> int:
     """Words; in scripts that do not part them, characters count, as word processors do."""
-    if text.isascii():
+    text = done.text
+    if not text.isascii() and _UNPARTED.search(text):
+        return len(_UNPARTED.sub(" x ", text).split())
+    if "<pre" in done.html or not text:
         return len(text.split())
-    return len(_UNPARTED.sub(" x ", text).split())
+    return 1 + text.count(" ") + text.count("\n") - text.count("\n\n")  # one blank or gap between any two words
 
 
 def _lead_image(first: str | None, enclosures: tuple[Enclosure, ...]) -> str | None:

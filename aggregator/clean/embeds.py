@@ -44,7 +44,11 @@ class Embeds:
     def link(self, attributes: Mapping[str, str], base: str, known: bool = False) -> Embed | None:
         """The link for an <iframe>, <embed> or <object>; None where it shows nothing. `known`: of known services only."""
         source = next(
-            (attributes[name] for name in _SOURCES if attributes.get(name, "").strip().lower() not in ("", "about:blank")),
+            (
+                attributes[name]
+                for name in _SOURCES
+                if attributes.get(name, "").strip().lower() not in ("", "about:blank")
+            ),
             "",
         )
         url = links.absolute(base, source)

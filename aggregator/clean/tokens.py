@@ -44,7 +44,8 @@ _LARGE = 200_000  # characters, from which on a list of all tokens would need mu
 _ATTRIBUTE = re.compile(r"\s+([^\s/>][^\s/>=]*+)=\"([^\"]*+)\"")
 
 _LINE_TAG, _BLOCK_TAG = (
-    re.compile(rf"</?(?:{'|'.join(sorted(tag for tag in GAPS if GAPS[tag] == gap))})\b[^>]*+>") for gap in ("\n", "\n\n")
+    re.compile(rf"</?(?:{'|'.join(sorted(tag for tag in GAPS if GAPS[tag] == gap))})\b[^>]*+>")
+    for gap in ("\n", "\n\n")
 )
 _TAG = re.compile("<[^>]*+>")
 

@@ -35,9 +35,16 @@ def ready(own: str | None = None) -> Rules:
     mine: Mapping[str, Any] = json.loads(own) if own else {}
     off = frozenset(mine.get("off", ()))
     rows = {name: [*mine.get(name, ()), *shipped] for name, shipped in _shipped().items()}
-    republishers, classes = ([row for row in rows[name] if row["id"] not in off] for name in ("republishers", "classes"))
+    republishers, classes = (
+        [row for row in rows[name] if row["id"] not in off] for name in ("republishers", "classes")
+    )
+    parameters, signed, hosts = (
+        [name for name in rows[key] if name not in off] for key in ("parameters", "signed", "hosts")
+    )
     trackers = Trackers(
-        *([name for name in rows[key] if name not in off] for key in ("parameters", "signed", "hosts")),
+        parameters,
+        signed,
+        hosts,
         [Redirect(row["host"], row["path"], row["parameter"], row.get("until") or "") for row in rows["redirects"]],
     )
     return Rules(

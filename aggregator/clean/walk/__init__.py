@@ -73,17 +73,17 @@ def words(html: str, place: Place) -> str:
     """The text of an HTML fragment without furniture, for where the markup is not needed."""
     sheet = Page(place.base, tokens.serialised(html), place.rules).run()
     _without_furniture(sheet, place)
-    return tokens.joined(filter(None, sheet.out))
+    return tokens.written("".join(sheet.out))
 
 
 def _once(html: str, place: Place) -> tuple[Cleaned, bool]:
     """One pass, and whether another would change nothing."""
     sheet = Page(place.base, tokens.serialised(html), place.rules).run()
     removed, credits, settled = _without_furniture(sheet, place)
-    raw = "".join([piece[1] for piece in sheet.out if piece is not None]).strip()
+    raw = "".join(sheet.out).strip()
     orderly = is_tidy(raw)
     if not orderly:
-        raw = "".join([markup for _, markup in tidy(sheet.out)]).strip()
+        raw = tidy(sheet.out).strip()
     safe = sanitize(raw)
     text = sheet.text if orderly and safe == raw and not removed else None
     if text is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aggregator.clean.tidy import Piece
 from aggregator.clean.tokens import GAPS
 
 # Not shown, or shown by what stands for them: the element goes with all it holds.
@@ -29,7 +28,5 @@ YOUTUBE = frozenset({"amp-youtube", "lite-youtube", "youtube-video"})
 
 # Allowed elements without a meaning for the walk, by tag: as it is written, and what it parts texts by.
 _EASY = "p em strong b i u s sub sup small mark ul ol li dl dd div section article kbd samp var cite".split()
-EASY: dict[str, tuple[Piece, str]] = {tag: ((tag, f"<{tag}>"), GAPS.get(tag, "")) for tag in _EASY}
-EASY_ENDS: dict[str, tuple[str, Piece, str]] = {  # with its name first
-    f"/{tag}": (tag, (f"/{tag}", f"</{tag}>"), GAPS.get(tag, "")) for tag in _EASY
-}
+EASY = {tag: (f"<{tag}>", GAPS.get(tag, "")) for tag in _EASY}
+EASY_ENDS = {f"/{tag}": (tag, f"</{tag}>", GAPS.get(tag, "")) for tag in _EASY}  # with its name first

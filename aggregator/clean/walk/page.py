@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 
 from aggregator.clean import images, tokens
 from aggregator.clean.embeds import Embed
 from aggregator.clean.rules import Rules
 from aggregator.clean.sanitize import TAGS
 from aggregator.clean.tidy import BREAK
-from aggregator.clean.tokens import GAPS, MATHML, VOID, attributes, escape
+from aggregator.clean.tokens import GAPS, MATHML, VOID, attributes, escape, escape_value, plain
 from aggregator.clean.walk import names
 from aggregator.clean.walk.sheet import Run, Sheet
 from aggregator.clean.walk.values import Values, hidden, titled, written
@@ -35,7 +36,7 @@ class Page:
         self.out = self.sheet.out
         self.current = Run("", False, False, None)
         self._open: list[_Element] = []
-        self._inside = dict.fromkeys(TAGS, 0)  # elements open, by the name they get
+        self._inside = defaultdict[str, int](int)  # elements open, by the name they get
         self._protecting = 0
         self._headings = 0
         self._noscript = 0
@@ -71,6 +72,8 @@ class Page:
                     self._set_hint(hint)
             elif tag[:1] == "/":
                 self._end(tag[1:])
+            elif tag == "a" and markup[:7] == ' href="' and markup.count('"') == 2:
+                self._link(plain(markup[7:-1]))
             elif tag:
                 if not self._start(tag, attributes(markup)) and tag not in VOID:
                     skipped, depth = tag, 1
@@ -92,13 +95,15 @@ class Page:
         if self._players and _NO_PLAYER.search(text):
             return
         run = self.current
-        if run.pieces or not text.isspace():
+        if run.texts or not text.isspace():
             if self._lazy is not None and not text.isspace():
                 self._lazy = None
-            run.pieces.append(len(self.out))
+            if not run.texts:
+                run.first = len(self.out)
+            run.texts.append(text)
             if self._inside["a"]:
                 run.linked += len(text)
-        self.out.append(("", text))
+        self.out.append(text)
 
     def _raw(self, tag: str, values: dict[str, str], content: str) -> None:
         if tag in ("xmp", "plaintext"):
@@ -124,7 +129,7 @@ class Page:
         if not linked:
             self._end("a")
         if alone:
-            self.current.media.append(len(self.out) - 1)
+            self.current.embed = True
             self._end("p")
 
     def _start(self, tag: str, values: dict[str, str]) -> bool:
@@ -167,10 +172,21 @@ class Page:
             self.current.addresses.append(kept["href"])
         elif name in names.MEDIA:
             self.current.media.append(len(self.out))
-        self.out.append((name, written(name, kept)))
+        self.out.append(written(name, kept))
         if tag in VOID:
             self._pop()
         return True
+
+    def _link(self, href: str) -> None:
+        """As `_start`, for a link that has nothing but an address: most elements with attributes are such."""
+        if self._special or len(self._open) >= _DEEPEST:
+            self._start("a", {"href": href})
+            return
+        address = self.values.href(href)
+        self._push("a", "a" if address else "")
+        if address:
+            self.current.addresses.append(address)
+            self.out.append(f'<a href="{escape_value(address)}">')
 
     def _instead(self, tag: str, name: str, values: dict[str, str]) -> bool:
         """What stands for an element that may not be shown; False where its content goes, too."""
@@ -207,7 +223,7 @@ class Page:
             self.sheet.pictures.append((len(self.out), kept["src"]))
         self.current.media.append(len(self.out))
         self.current.addresses.append(kept["src"])
-        self.out.append(("img", written("img", kept)))
+        self.out.append(written("img", kept))
 
     # Elements that are open.
 
@@ -243,7 +259,7 @@ class Page:
             if name in names.COUNTED:
                 self._count(name, -1)
             if name not in VOID:
-                self.out.append(("/" + name, f"</{name}>"))
+                self.out.append(f"</{name}>")
             if name == "a":
                 if self._headings:
                     self._permalink_ends(first)
@@ -263,7 +279,8 @@ class Page:
     def _close(self, gap: str) -> None:
         """Ends the run: what follows is parted from it by `gap`."""
         current = self.current
-        if current.pieces or current.media:
+        if current.texts or current.media:
+            current.end = len(self.out)
             self.sheet.runs.append(current)
             self.current = Run(gap, self._protecting > 0, self._headings > 0, self._hint)
         else:
@@ -278,31 +295,31 @@ class Page:
     def _permalink_ends(self, first: int) -> None:
         """A sign such as "¶" that only links to the heading it stands in goes."""
         inside = self.out[first + 1 : -1]
-        if len(inside) == 1 and inside[0] is not None and inside[0][1].strip() in _PERMALINKS:
-            start = self.out[first]
-            if start is not None and 'href="' in start[1] and "#" in start[1]:
-                self.out[first:] = [None] * (len(self.out) - first)
+        if len(inside) != 1 or inside[0].strip() not in _PERMALINKS or "#" not in self.out[first]:
+            return
+        self.out[first:] = [""] * (len(self.out) - first)
+        for run in (self.current, *self.sheet.runs[-1:]):
+            if run.texts and run.texts[-1] is inside[0]:
+                del run.texts[-1]
+                break
 
     def _player_ends(self, first: int) -> None:
-        start = self.out[first]
-        if start is None or ' src="' in start[1]:
+        if ' src="' in self.out[first] or any(piece.startswith("<source") for piece in self.out[first:]):
             return
-        if any(piece is not None and piece[0] == "source" for piece in self.out[first:]):
-            return
-        self.out[first] = self.out[-1] = None  # nothing to play: what is inside for such a case stays
+        self.out[first] = self.out[-1] = ""  # nothing to play: what is inside for such a case stays
 
     def _form_ends(self, first: int) -> None:
         """A short form is a box to fill in, not text; a long one is wrapped around a page."""
         runs: list[Run] = []
         for run in reversed(self.sheet.runs):
-            if (run.pieces or run.media)[0] < first:
+            if (run.first if run.texts else run.media[0]) < first:
                 break
             runs.insert(0, run)
-        text = " ".join(filter(None, (run.block(self.out).text for run in runs)))
-        if len(text) > _SHORT_FORM or any(run.media for run in runs):
+        text = " ".join(filter(None, (run.block().text for run in runs)))
+        if len(text) > _SHORT_FORM or any(run.media or run.embed for run in runs):
             return
         del self.sheet.runs[len(self.sheet.runs) - len(runs) :]
-        self.out[first:] = [BREAK] + [None] * (len(self.out) - first - 1)
+        self.out[first:] = [BREAK] + [""] * (len(self.out) - first - 1)
         if text:
             self.sheet.forms.append(Removal("form", text))
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from aggregator.clean import furniture
 from aggregator.clean.characters import collapsed
 from aggregator.clean.furniture import Block, Blocks, Furniture, Surroundings
-from aggregator.clean.tidy import Piece
 from aggregator.clean.tokens import VOID, escape, plain
 from aggregator.model import Removal
 
@@ -15,31 +14,46 @@ from aggregator.model import Removal
 class Run:
     """Pieces that stand in one line of the page, in the making of a Block."""
 
-    __slots__ = ("addresses", "gap", "heading", "hint", "linked", "media", "pieces", "protected")
+    __slots__ = (
+        "addresses",
+        "embed",
+        "end",
+        "first",
+        "gap",
+        "heading",
+        "hint",
+        "linked",
+        "media",
+        "protected",
+        "texts",
+    )
 
     def __init__(self, gap: str, protected: bool, heading: bool, hint: str | None) -> None:
-        self.pieces: list[int] = []
         self.gap = gap  # what parts it from the one before: line breaks, or nothing
+        self.texts: list[str] = []
+        self.first = self.end = 0  # where its texts are among the pieces
+        self.media: list[int] = []  # where its images and players begin
+        self.embed = False  # it stands for something that showed
         self.addresses: list[str] = []
-        self.media: list[int] = []
         self.linked = 0  # characters in links
         self.protected = protected
         self.heading = heading
         self.hint = hint
 
-    def block(self, out: list[Piece | None]) -> Block:
-        """What the rules look at; `out` are the sheet's pieces."""
-        text = "".join([piece[1] for index in self.pieces if (piece := out[index]) is not None])
+    def block(self) -> Block:
+        """What the rules look at."""
+        text = "".join(self.texts)
         linked = self.linked > 0 and self.linked >= len(text) - 4
         text = collapsed(plain(text))
-        return Block(text, bool(self.media), self.protected, linked, self.heading, self.hint, tuple(self.addresses))
+        media = self.embed or bool(self.media)
+        return Block(text, media, self.protected, linked, self.heading, self.hint, tuple(self.addresses))
 
 
 class Sheet:
     """The pieces and runs of a document. Its runs as blocks: each is made when it is first looked at."""
 
     def __init__(self) -> None:
-        self.out: list[Piece | None] = []  # None: taken out
+        self.out: list[str] = []  # tags and texts; "": taken out
         self.runs: list[Run] = []
         self.forms: list[Removal] = []
         self.pictures: list[tuple[int, str]] = []  # images that may lead: index of the piece, address
@@ -51,7 +65,7 @@ class Sheet:
     def __getitem__(self, index: int) -> Block:
         block = self._blocks.get(index)
         if block is None:
-            block = self._blocks[index] = self.runs[index].block(self.out)
+            block = self._blocks[index] = self.runs[index].block()
         return block
 
     @property
@@ -71,21 +85,22 @@ class Sheet:
     @property
     def lead_image(self) -> str | None:
         """The address of the first image that is still there and worth it."""
-        return next((url for index, url in self.pictures if self.out[index] is not None), None)
+        return next((url for index, url in self.pictures if self.out[index]), None)
 
     def take_out(self, index: int) -> None:
         """Removes what a run shows; its block stays to be looked at."""
         run, out = self.runs[index], self.out
-        for at in run.pieces:
-            out[at] = None
+        for at in range(run.first, run.end) if run.texts else ():
+            if out[at][:1] != "<":
+                out[at] = ""
         for at in run.media if run.hint is not None else ():
-            piece, out[at] = out[at], None
-            if piece is None or piece[0] in VOID:
+            piece, out[at] = out[at], ""
+            name = piece[1:-1].partition(" ")[0]
+            if not piece or name in VOID:
                 continue
-            end = "/" + piece[0]  # none of <picture>, <video>, <audio> and <math> is ever inside its like
-            while at + 1 < len(out) and (piece is None or piece[0] != end):
+            while at + 1 < len(out) and piece != f"</{name}>":  # none is ever inside its like
                 at += 1
-                piece, out[at] = out[at], None
+                piece, out[at] = out[at], ""
 
     def cut_tail(self, known: Furniture, found: Mapping[int, str], around: Surroundings) -> list[Removal]:
         """Removes furniture that ends the last block, after a full stop; `found` are the blocks that go."""
@@ -108,15 +123,15 @@ class Sheet:
 
     def _keep(self, run: Run, most: int) -> None:
         """Keeps the first `most` letters of a run."""
-        for index in run.pieces:
+        for index in range(run.first, run.end):
             piece = self.out[index]
-            if piece is None:
+            if piece[:1] == "<":
                 continue
-            value = plain(piece[1])
+            value = plain(piece)
             letters = 0
             for at, letter in enumerate(value):
                 if letters == most and not letter.isspace():
-                    self.out[index] = ("", escape(value[:at].rstrip())) if at else None
+                    self.out[index] = escape(value[:at].rstrip())
                     break
                 letters += not letter.isspace()
             most -= letters

@@ -61,7 +61,7 @@ class Values:
     def _value(self, name: str, key: str, value: str) -> str | None:
         match key:
             case "href":
-                return self._href(value)
+                return self.href(value)
             case "cite":
                 return self.trackers.resolve(self.base, value)
             case "src" | "poster":
@@ -80,13 +80,13 @@ class Values:
             return value.strip() if _NUMBER.fullmatch(value.strip()) else None
         return value
 
-    def _href(self, value: str) -> str | None:
+    def href(self, value: str) -> str | None:
         """A link's target; one to a place in this text stays that, also where the feed has made it absolute."""
         if self._targets:
             address, mark, fragment = value.strip().partition("#")
-            if mark and fragment in self._targets and NAME.fullmatch(fragment):
-                if not address or links.absolute(self.base, address) == self._page:
-                    return "#" + fragment
+            here = fragment in self._targets and (not address or links.absolute(self.base, address) == self._page)
+            if mark and here and NAME.fullmatch(fragment):
+                return "#" + fragment
         return self.trackers.resolve(self.base, value, _SCHEMES)
 
 
