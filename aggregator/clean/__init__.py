@@ -31,7 +31,7 @@ __all__ = ["VERSION", "Decision", "Habits", "Site", "address", "clean"]
 VERSION = 2  # of the rules: articles cleaned by another are cleaned again by a replay
 _SUMMARY = 300  # characters
 _SENTENCE_END = re.compile(
-    r"[.!?…](?<!\b\w.)(?<!\b(?:Mr|Dr|St|No|vs).)(?<!\bMrs.)[\"”’»)]*(?=\s+[^\sa-z])|[。！？]", re.DOTALL
+    r"[.!?…。！？](?:(?<=[。！？])|(?<!\b\w.)(?<!\b(?:Mr|Dr|St|No|vs).)(?<!\bMrs.)[\"”’»)]*(?=\s+[^\sa-z]))", re.DOTALL
 )
 _UNPARTED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 

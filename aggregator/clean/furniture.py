@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -30,7 +30,7 @@ class Rule:
     position: Position
     pattern: str  # a regular expression; its letters match either case
     longest: int = _LONGEST  # characters of a text that it may know
-    begins: tuple[str, ...] = ("",)  # what a match begins with, in lower case: others need not be tried
+    begins: tuple[str, ...] = ("",)  # what a match begins with, in lower case: other texts need not be tried
     lists: bool = False  # the heading of a list of links, which goes with it
     tail: bool = False  # also known at the end of a block, after a full stop
 
@@ -97,9 +97,8 @@ class Furniture:
         if around.title and (at := text.rfind(around.title)) > 0 and (named := _NAMES_THE_POST.search(text[:at])):
             starts.append(named.start())  # "By Jo Roe The post <title> appeared first on …" has no full stop
         for start in starts:
-            for rule in self._known(text[start : start + _BEGINNING], "bottom", around.hosts):
-                if rule.tail and len(text) - start <= rule.longest and _compiled(rule.pattern).match(text[start:]):
-                    return start, rule.id
+            if rule := self._matching(text[start:], "bottom", around, tails=True):
+                return start, rule.id
         return None
 
     def _edge(
@@ -131,18 +130,22 @@ class Furniture:
     def _rule(self, block: Block, position: Position, around: Surroundings) -> Rule | None:
         if len(block.text) > _LONGEST:
             return None
-        for rule in self._known(block.text[:_BEGINNING], position, around.hosts):
-            if len(block.text) <= rule.longest and _compiled(rule.pattern).match(block.text):
-                return rule
+        if rule := self._matching(block.text, position, around):
+            return rule
         if around.learned and habits.may_go(block) and habits.mark(block, around.title) in around.learned:
             return _LEARNED
         return None
 
-    def _known(self, letters: str, position: Position, hosts: frozenset[str]) -> Iterator[Rule]:
-        """The rules for a text that begins with these letters, at this edge of an article from these hosts."""
-        for rule in _beginning(self, letters.lower(), position):
-            if rule.everywhere or any(host == rule.host or host.endswith(f".{rule.host}") for host in hosts):
-                yield rule
+    def _matching(self, text: str, position: Position, around: Surroundings, tails: bool = False) -> Rule | None:
+        """The rule that knows this text at this edge; with `tails` one that also knows the end of a block."""
+        for rule in _beginning(self, text[:_BEGINNING].lower(), position):
+            if len(text) > rule.longest or (tails and not rule.tail):
+                continue
+            if not rule.everywhere and not any(f".{host}".endswith(f".{rule.host}") for host in around.hosts):
+                continue
+            if _compiled(rule.pattern).match(text):
+                return rule
+        return None
 
 
 def is_little(found: Iterable[int], blocks: Blocks) -> bool:

@@ -28,7 +28,7 @@ _DESCRIPTOR = re.compile(r"\d+(?:\.\d+)?[wxh]")
 _LONGEST_SET = 20_000
 _KEPT = frozenset("alt title lang dir id loading".split())
 _LEAST_LEAD = 80  # pixels
-_ICON = re.compile(r"emoji|smil(?:ey|ie)|gravatar|avatar|\bicons?\b|favicon|\blogo\b|badge|sprite|feedburner", re.I)
+_ICON = re.compile(r"emoji|smil(?:ey|ie)|avatar|\bicons?\b|favicon|\blogo\b|badge|sprite|feedburner")
 _SIZE = re.compile(r"\s*(\d{1,6})(?:\.\d+)?\s*(?:px)?\s*")
 _STYLE_SIZE = re.compile(r"(?:^|;)\s*(width|height)\s*:\s*(\d{1,6})(?:\.\d+)?\s*(?:px)?\s*(?=!|;|$)", re.I)
 
@@ -76,7 +76,7 @@ def may_lead(attributes: Mapping[str, str], address: str) -> bool:
     width, height = size(attributes)
     if (width is not None and width < _LEAST_LEAD) or (height is not None and height < _LEAST_LEAD):
         return False
-    return _ICON.search(f"{attributes.get('class', '')} {address}") is None
+    return _ICON.search(f"{attributes.get('class', '')} {address}".lower()) is None
 
 
 def size(attributes: Mapping[str, str]) -> tuple[int | None, int | None]:

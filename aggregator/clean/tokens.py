@@ -33,10 +33,10 @@ HIDDEN = frozenset("script style template noscript svg title select textarea dat
 # escaped, and "<" else only in tags and raw text. (A serialiser that were wrong would cost an article its looks, not its
 # reader's safety: nh3 comes last.)
 _TOKEN = re.compile(
-    r"(?:\A|<(?:"
+    r"(?:<(?:"
     r"(script|style|xmp|iframe|noembed|noframes|plaintext)((?:\s[^>]*+)?)>(.*?)</\1>"
     r"|(/?[a-zA-Z][^\s>]*+)([^>]*+)>"
-    r"|!--.*?-->|[!?][^>]*+>|))"
+    r"|!--.*?-->|[!?][^>]*+>|)|\A)"
     r"([^<]*+)",
     re.S,
 )

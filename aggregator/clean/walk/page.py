@@ -28,6 +28,11 @@ _Element = tuple[str, str, int, str | None]
 class Page:
     """Goes along the tokens of `html`, as `tokens.serialised` gives it, and fills the sheet."""
 
+    __slots__ = (
+        "_candidates", "_headings", "_hint", "_inside", "_lazy", "_noscript", "_open", "_players", "_protecting", "_shown",
+        "_special", "current", "html", "out", "rules", "sheet", "values",
+    )  # fmt: skip
+
     def __init__(self, base: str, html: str, rules: Rules) -> None:
         self.html = html
         self.rules = rules
@@ -218,7 +223,7 @@ class Page:
             return
         self._candidates = ""
         self._shown.add(kept["src"])
-        kept = self.values.kept("img", kept)
+        kept = self.values.of_image(kept)
         if images.may_lead(values, kept["src"]):
             self.sheet.pictures.append((len(self.out), kept["src"]))
         self.current.media.append(len(self.out))

@@ -12,6 +12,7 @@ from aggregator.clean.tokens import escape_value, plain
 
 _KEPT = {tag: ATTRIBUTES.get(tag, frozenset()) | EVERYWHERE for tag in TAGS}
 _PLAYERS = frozenset({"video", "audio"})
+_DONE = frozenset({"src", "srcset"})
 _SCHEMES = ("http", "https", "mailto", "tel")
 _HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all)\s*(?:!|;|$)", re.I)
 _FLAGS = frozenset("controls loop open reversed default".split())
@@ -57,6 +58,11 @@ class Values:
             if "src" not in kept and "srcset" not in kept:
                 return {}
         return kept
+
+    def of_image(self, values: Mapping[str, str]) -> dict[str, str]:
+        """What stays of the attributes that `images.image` gave, whose addresses are right already."""
+        made = {key: value if key in _DONE else self._value("img", key, value) for key, value in values.items()}
+        return {key: value for key, value in made.items() if value is not None}
 
     def _value(self, name: str, key: str, value: str) -> str | None:
         match key:
