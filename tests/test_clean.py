@@ -18,6 +18,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -91,6 +92,7 @@ def check_laws(article: Article) -> None:
     again = cleaned(article.content_html)
     assert again.content_html == article.content_html, "cleaned again it is another"
     assert again.content_text == article.content_text
+    assert tokens.written(article.content_html) == article.content_text, "the walk's text is another than the markup's"
     page = AsXml(article.content_html)
     ET.fromstring(f"<div>{''.join(page.out)}</div>")  # well-formed as XHTML, and escaped
     ET.fromstring(f"<content>{_escaped(article.content_html)}</content>")
@@ -163,6 +165,36 @@ def test_each_rule_finds_its_example_and_keeps_its_decoy(row: dict[str, object])
             assert set(found) <= {index}
     elsewhere = FURNITURE.find([*article, Block(str(row["example"]))], Surroundings(frozenset({"other.example"})))
     assert row["everywhere"] == "true" or elsewhere.get(2) != row["id"]
+
+
+def beginnings(pattern: str, length: int) -> set[str]:
+    """All that a match may begin with, in lower case, as far as `length` letters and one letter beyond any alphabet tell."""
+    compiled = regex.compile(pattern, regex.IGNORECASE)
+    letters = sorted({*map(chr, range(0x20, 0x7F)), *pattern.lower(), *pattern.upper(), "\u2603", "\u0436"})
+    found, longer = set(), {""}
+    for _ in range(length):
+        complete = {start for start in longer if compiled.match(start)}
+        found |= complete
+        longer = {
+            start + letter
+            for start in longer - complete
+            for letter in letters
+            if (start or letter != " ") and compiled.match(start + letter, partial=True)
+        }
+    return {start.lower() for start in found | longer}
+
+
+@pytest.mark.parametrize("row", list(yamlfile.rows(RULES / "republishers.yaml")), ids=lambda row: str(row["id"]))
+def test_no_text_that_a_rule_knows_begins_otherwise(row: dict[str, object]) -> None:
+    known = row.get("begins")
+    if known is None:
+        return
+    assert isinstance(known, list)
+    length = max(map(len, known))
+    assert length <= 4
+    assert all(start == start.lower() for start in known)
+    left_out = {start for start in beginnings(str(row["pattern"]), length) if not start.startswith(tuple(known))}
+    assert left_out == set(), f"`begins` of {row['id']} lacks {sorted(left_out)}"
 
 
 def test_a_rule_has_a_name_of_its_own() -> None:

@@ -14,6 +14,7 @@ sanitize     nh3 with a fixed allow-list, last
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -50,7 +51,7 @@ class Site:
     @property
     def hosts(self) -> frozenset[str]:
         """The names of the site, lower case."""
-        return frozenset(filter(None, (_host(self.url), _host(self.home_page_url))))
+        return _hosts(self.url, self.home_page_url)
 
 
 def clean(entry: Entry, site: Site) -> Article:
@@ -158,6 +159,11 @@ def _enclosures(entry: Entry, base: str) -> list[Enclosure]:
 def _language(value: str | None) -> str | None:
     value = (value or "").strip().replace("_", "-")
     return value if re.fullmatch(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}", value) else None
+
+
+@functools.lru_cache(maxsize=256)
+def _hosts(*urls: str | None) -> frozenset[str]:
+    return frozenset(filter(None, map(_host, urls)))
 
 
 def _host(url: str | None) -> str | None:
