@@ -10,6 +10,7 @@ furniture    which runs a republisher added, by rules; habits: by counting
 rules        the data of both, and an operator's own
 tidy         empty nodes and runs of line breaks go
 sanitize     nh3 with a fixed allow-list, last
+language     as declared, else guessed
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from aggregator.clean import links, rules, select, shape, tokens, walk
 from aggregator.clean.characters import legal, line
 from aggregator.clean.furniture import Surroundings
 from aggregator.clean.habits import Decision, Habits
+from aggregator.clean.language import declared, guessed
 from aggregator.clean.rules import Rules
 from aggregator.model import Article, Enclosure, Entry, Removal, Text
 
 __all__ = ["VERSION", "Decision", "Habits", "Site", "address", "clean"]
 
-VERSION = 2  # of the rules: articles cleaned by another are cleaned again by a replay
+VERSION = 3  # of the rules: articles cleaned by another are cleaned again by a replay
 _SUMMARY = 300  # characters
 _SENTENCE_END = re.compile(
     r"[.!?…。！？](?:(?<=[。！？])|(?<!\b\w.)(?<!\b(?:Mr|Dr|St|No|vs).)(?<!\bMrs.)[\"”’»)]*(?=\s+[^\sa-z]))", re.DOTALL
@@ -83,7 +85,7 @@ def clean(entry: Entry, site: Site) -> Article:
         removed=tuple(removed),
         categories=tuple(dict.fromkeys(filter(None, (line(category, 200) for category in entry.categories))))[:100],
         enclosures=enclosures,
-        language=_language(entry.language) or _language(site.language),
+        language=declared(entry.language) or declared(site.language) or guessed(f"{title} {done.text[:4000]}"),
         word_count=_words(done),
         published=entry.published,
         updated=entry.updated,
@@ -154,11 +156,6 @@ def _enclosures(entry: Entry, base: str) -> list[Enclosure]:
             kind = re.fullmatch(r"[\w.+-]{1,60}/[\w.+-]{1,60}", enclosure.type or "")
             found.append(Enclosure(address, kind and kind[0], enclosure.length))
     return found
-
-
-def _language(value: str | None) -> str | None:
-    value = (value or "").strip().replace("_", "-")
-    return value if re.fullmatch(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}", value) else None
 
 
 @functools.lru_cache(maxsize=256)
