@@ -119,7 +119,8 @@ def subject_of(article: Article) -> Subject:
 def site_of(feed: Feed, subscription: Subscription, learned: clean.Decision | None = None) -> clean.Site:
     """What cleaning needs to know of a feed; `learned` is what it repeats around its articles (store: `habits`)."""
     known = learned if learned is not None and subscription.learn else clean.Decision()
-    return clean.Site(feed.url, feed.home_page_url, feed.language, subscription.remove, known)
+    rules = clean.rules.ready(subscription.rules)
+    return clean.Site(feed.url, feed.home_page_url, feed.language, subscription.remove, known, rules)
 
 
 def _relearned(items: list[Item], job: Job, site: clean.Site) -> list[Item]:
@@ -145,7 +146,7 @@ def entry_hash(entry: Entry, subscription: Subscription) -> bytes:
 
 def wishes(subscription: Subscription) -> tuple[object, ...]:
     """All that the operator can say about what becomes of a feed's entries."""
-    text = (subscription.remove, subscription.learn, subscription.full_text)
+    text = (subscription.remove, subscription.learn, subscription.rules, subscription.full_text)
     return (*text, subscription.include, subscription.exclude, subscription.since)
 
 

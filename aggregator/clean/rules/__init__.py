@@ -15,6 +15,7 @@ from aggregator.clean.embeds import Rule as EmbedRule
 from aggregator.clean.furniture import Furniture
 from aggregator.clean.furniture import Rule as FurnitureRule
 from aggregator.clean.links import Redirect, Trackers
+from aggregator.model import OwnRules
 
 FOLDER = Path(__file__).parent
 _FILES = ("republishers", "classes", "embeds")  # of one list each
@@ -29,10 +30,10 @@ class Rules:
     embeds: Embeds
 
 
-@functools.lru_cache(maxsize=8)
-def ready(own: str | None = None) -> Rules:
-    """The shipped rules with an operator's own, which is what `own.read` gave: they come first, or switch some off."""
-    mine: Mapping[str, Any] = json.loads(own) if own else {}
+@functools.lru_cache(maxsize=32)
+def ready(own: OwnRules | None = None) -> Rules:
+    """The shipped rules with an operator's own, which come first, or switch some off."""
+    mine: Mapping[str, Any] = json.loads(own.data) if own else {}
     off = frozenset(mine.get("off", ()))
     rows = {name: [*mine.get(name, ()), *shipped] for name, shipped in _shipped().items()}
     republishers, classes = (
@@ -51,6 +52,15 @@ def ready(own: str | None = None) -> Rules:
         Furniture(map(_furniture, republishers), [(row["id"], row["names"]) for row in classes]),
         trackers,
         Embeds((EmbedRule(row["title"], row["address"], row.get("link")) for row in rows["embeds"]), trackers),
+    )
+
+
+def names() -> frozenset[str]:
+    """The names by which shipped rules can be switched off."""
+    shipped = _shipped()
+    return frozenset(
+        [row["id"] for key in ("republishers", "classes") for row in shipped[key]]
+        + [name for key in ("parameters", "signed", "hosts") for name in shipped[key]]
     )
 
 
