@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -36,6 +37,7 @@ class Item:
     entry: Entry
     article: Article
     hash: bytes
+    rules: int = clean.VERSION  # see `cleaned_by`
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def digest(job: Job) -> Digest | ParseError:
             flaws.append(f"entry {number + 1} could not be cleaned: {type(error).__name__}: {error}"[:300])
             failed.add(entry.guid)
             continue
-        cleaned.append(Item(entry, article, mark))
+        cleaned.append(Item(entry, article, mark, cleaned_by(job.subscription)))
     items, filtered = [], 0
     for item in _relearned(cleaned, job, site):
         published = item.article.published or item.article.updated
@@ -142,6 +144,12 @@ def entry_hash(entry: Entry, subscription: Subscription) -> bytes:
     """Changes when the entry, the cleaning rules or the operator's wishes for the feed change."""
     made_of = (*_rules(subscription), entry)
     return hashlib.blake2b(repr(made_of).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def cleaned_by(subscription: Subscription) -> int:
+    """A number for the rules and wishes by which a feed's entries are cleaned. A replay cleans what has another again."""
+    wishes = (subscription.remove, subscription.learn, subscription.rules)
+    return clean.VERSION if wishes == ((), True, None) else clean.VERSION | zlib.crc32(repr(wishes).encode()) << 8
 
 
 def wishes(subscription: Subscription) -> tuple[object, ...]:

@@ -103,7 +103,7 @@ class Articles:
                 json.dumps([asdict(removal) for removal in item.article.removed], ensure_ascii=False),
                 _origin(item.article.source, item.article.url),
                 json.dumps(item.article.credits, ensure_ascii=False),
-                clean.VERSION,
+                item.rules,
             ),
         )
 
