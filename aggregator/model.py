@@ -173,7 +173,6 @@ class Article:
     source: Source | None
     credits: tuple[str, ...]  # addresses named as where the text is from
     fingerprint: tuple[int, ...] = ()  # see dedupe.fingerprint
-    image: str | None = None  # address of the one to show beside the title
     edges: tuple[int, ...] = ()  # marks of the blocks near its edges, see clean.habits
     faint: tuple[str, ...] = ()  # blocks of content_text that the feed repeats too often to tell copies by
 

@@ -73,7 +73,6 @@ def clean(entry: Entry, site: Site) -> Article:
     source = entry.source
     named = (*entry.via, *done.credits, *((source.home_page_url, source.url) if source is not None else ()))
     credits = [site.rules.trackers.resolve(base, link) for link in named]
-    enclosures = tuple(_enclosures(entry, base))
     return Article(
         guid=line(entry.guid, 2100) or url,
         url=url,
@@ -84,14 +83,13 @@ def clean(entry: Entry, site: Site) -> Article:
         content_text=done.text,
         removed=tuple(removed),
         categories=tuple(dict.fromkeys(filter(None, (line(category, 200) for category in entry.categories))))[:100],
-        enclosures=enclosures,
+        enclosures=tuple(_enclosures(entry, base)),
         language=declared(entry.language) or declared(site.language) or guessed(f"{title} {done.text[:4000]}"),
         word_count=_words(done),
         published=entry.published,
         updated=entry.updated,
         source=source,
         credits=tuple(dict.fromkeys(link for link in credits if link and link != url)),
-        image=_lead_image(done.image, enclosures),
         edges=tuple(mark for mark, _ in done.edges),
         faint=tuple(text for mark, text in done.edges if mark in site.learned.faint),
     )
@@ -142,11 +140,6 @@ def _words(done: walk.Cleaned) -> int:
     if "<pre" in done.html or not text:
         return len(text.split())
     return 1 + text.count(" ") + text.count("\n") - text.count("\n\n")  # one blank or gap between any two words
-
-
-def _lead_image(first: str | None, enclosures: tuple[Enclosure, ...]) -> str | None:
-    """The image the feed attaches, else the first of the article that is worth it."""
-    return next((known.url for known in enclosures if (known.type or "").startswith("image/")), first)
 
 
 def _enclosures(entry: Entry, base: str) -> list[Enclosure]:

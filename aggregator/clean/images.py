@@ -27,8 +27,6 @@ _CANDIDATE = re.compile(r"[\s,]*(\S*[^\s,])(?:\s+([^,\s]+))?\s*(?:,|$)|[\s,]+$")
 _DESCRIPTOR = re.compile(r"\d+(?:\.\d+)?[wxh]")
 _LONGEST_SET = 20_000
 _KEPT = frozenset("alt title lang dir id loading".split())
-_LEAST_LEAD = 80  # pixels
-_ICON = re.compile(r"emoji|smil(?:ey|ie)|avatar|\bicons?\b|favicon|\blogo\b|badge|sprite|feedburner")
 _SIZE = re.compile(r"\s*(\d{1,6})(?:\.\d+)?\s*(?:px)?\s*")
 _STYLE_SIZE = re.compile(r"(?:^|;)\s*(width|height)\s*:\s*(\d{1,6})(?:\.\d+)?\s*(?:px)?\s*(?=!|;|$)", re.I)
 
@@ -69,14 +67,6 @@ def image(attributes: Mapping[str, str], base: str, trackers: links.Trackers) ->
 def is_lazy(attributes: Mapping[str, str]) -> bool:
     """Whether a script was to put the real address in: then a <noscript> after it holds the same image."""
     return not _LAZY_ALL.isdisjoint(attributes) or _PLACEHOLDER.match(attributes.get("src", "data:")) is not None
-
-
-def may_lead(attributes: Mapping[str, str], address: str) -> bool:
-    """Whether an image is one to show beside the title: no icon, face or smiley."""
-    width, height = size(attributes)
-    if (width is not None and width < _LEAST_LEAD) or (height is not None and height < _LEAST_LEAD):
-        return False
-    return _ICON.search(f"{attributes.get('class', '')} {address}".lower()) is None
 
 
 def size(attributes: Mapping[str, str]) -> tuple[int | None, int | None]:

@@ -26,7 +26,7 @@ _EDGES = "".join(map(chr, range(0x21)))  # C0 controls and space, stripped from 
 # What may stand in no address; a browser escapes it, and so do we, as UTF-8.
 _UNSAFE = re.compile(r"[\s\"<>`\\\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _SEPARATOR = re.compile("&amp;|[&;]")  # of pairs in a query
-_PAIR = re.compile("(?:&amp;|[&;]|^)[^&;]*")
+_PAIR = re.compile("(?:^|&amp;|[&;])[^&;]*")
 _MOST_UNWRAPPED = 4  # counters around one address
 _LONGEST = 16_384
 _LONGEST_HOST = 255  # RFC 1035 §2.3.4

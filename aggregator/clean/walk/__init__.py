@@ -36,13 +36,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """Safe HTML, its text, what was removed, where that linked to, the lead image, and the blocks near the edges."""
+    """Safe HTML, its text, what was removed, where that linked to, and the blocks near the edges."""
 
     html: str
     text: str
     removed: tuple[Removal, ...] = ()
     credits: tuple[str, ...] = ()
-    image: str | None = None
     edges: tuple[tuple[int, str], ...] = ()  # (mark, text), see habits
 
 
@@ -66,7 +65,7 @@ def transform(html: str, place: Place) -> Cleaned:
     else:
         # Markup that never comes to rest: its words are what can be saved.
         done, _ = _once("<pre>" + tokens.escape(done.text) + "</pre>", place)
-    return Cleaned(done.html, done.text, tuple(removed), tuple(dict.fromkeys(credits)), done.image, first.edges)
+    return Cleaned(done.html, done.text, tuple(removed), tuple(dict.fromkeys(credits)), first.edges)
 
 
 def words(html: str, place: Place) -> str:
@@ -91,7 +90,7 @@ def _once(html: str, place: Place) -> tuple[Cleaned, bool]:
     local = set(_LOCAL.findall(safe)) if 'href="#' in safe else set()
     steady = settled and safe == raw and local == (set(_ID.findall(safe)) if ' id="' in safe else set())
     edges = habits.edges(sheet, place.around.title)
-    return Cleaned(safe, text, (*sheet.forms, *removed), tuple(credits), sheet.lead_image, edges), steady
+    return Cleaned(safe, text, (*sheet.forms, *removed), tuple(credits), edges), steady
 
 
 def _without_furniture(sheet: Sheet, place: Place) -> tuple[list[Removal], list[str], bool]:

@@ -224,8 +224,6 @@ class Page:
         self._candidates = ""
         self._shown.add(kept["src"])
         kept = self.values.of_image(kept)
-        if images.may_lead(values, kept["src"]):
-            self.sheet.pictures.append((len(self.out), kept["src"]))
         self.current.media.append(len(self.out))
         self.current.addresses.append(kept["src"])
         self.out.append(written("img", kept))

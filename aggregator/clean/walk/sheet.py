@@ -56,7 +56,6 @@ class Sheet:
         self.out: list[str] = []  # tags and texts; "": taken out
         self.runs: list[Run] = []
         self.forms: list[Removal] = []
-        self.pictures: list[tuple[int, str]] = []  # images that may lead: index of the piece, address
         self._blocks: dict[int, Block] = {}
 
     def __len__(self) -> int:
@@ -81,11 +80,6 @@ class Sheet:
                 result += (gap, text)
                 gap = ""
         return "".join(result[1:])
-
-    @property
-    def lead_image(self) -> str | None:
-        """The address of the first image that is still there and worth it."""
-        return next((url for index, url in self.pictures if self.out[index]), None)
 
     def take_out(self, index: int) -> None:
         """Removes what a run shows; its block stays to be looked at."""
