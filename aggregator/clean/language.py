@@ -14,7 +14,7 @@ from aggregator import yamlfile
 
 _RULES = Path(__file__).parent / "rules" / "languages.yaml"
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")  # BCP 47; no language has a longer primary tag
-_SAMPLES = (300, 1000, 4000)  # characters: mostly the first few lines say it
+_SAMPLES = (200, 600, 4000)  # characters: mostly the first few lines say it
 _LEAST_WORDS = 4  # that tell, of one language
 _LEAST_SHARE = 0.12  # of all words
 _LEAST_OWN = 2  # of them, that the next language does not have

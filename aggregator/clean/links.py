@@ -111,7 +111,7 @@ class Trackers:
         """The URL without tracking parameters. A signed one stays as it is, and of the others the rest of the query."""
         if "?" not in url and "=" not in url:
             return url
-        head, mark, fragment = url.partition("#")
+        head, mark, fragment = url.partition("#") if "#" in url else (url, "", "")
         if "=" in fragment and all(
             self._kind(pair.partition("=")[0][:_LONGEST_NAME]) == "tracks" for pair in fragment.split("&")
         ):

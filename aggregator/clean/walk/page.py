@@ -86,7 +86,18 @@ class Page:
             elif raw:
                 self._raw(raw, attributes(raw_markup), content)
             if text:
-                self._text(text)
+                run = self.current
+                if (
+                    run.texts
+                    and not self._inside["a"]
+                    and not self._special
+                    and not self._players
+                    and self._lazy is None
+                ):
+                    run.texts.append(text)  # as `_text`, for most
+                    out.append(text)
+                else:
+                    self._text(text)
         while stack:
             self._end(stack[-1][0])
         self._close("")
