@@ -10,6 +10,7 @@ import asyncio
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
+from multiprocessing.context import BaseContext
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -87,8 +88,7 @@ class Workers:
     async def run(self, job: Job) -> Digest | ParseError:
         """Digests in a worker."""
         if self._pool is None:
-            # Not "fork": pebble replaces workers from a thread, and a fork of a threaded process can deadlock.
-            context = multiprocessing.get_context("spawn")
+            context = _context()
             self._pool = pebble.ProcessPool(
                 max_workers=self.count, initializer=_limit_memory, initargs=(self.memory_limit,), context=context
             )
@@ -103,6 +103,19 @@ class Workers:
             return ParseError(f"reading the document ended the worker process (exit code {error.exitcode})")
         except Exception as error:  # noqa: BLE001 - whatever a document brings up in a worker, it is that feed's failure
             return ParseError(f"reading the document failed: {type(error).__name__}: {error}"[:300])
+
+
+def _context() -> BaseContext:
+    """How workers start. Not by "fork": pebble replaces them from a thread, and a fork of a threaded process can deadlock.
+
+    A small process that has imported what digesting needs is forked instead: a worker is there in milliseconds, and the
+    pages of the imports are there once for all of them.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([digest.__module__])
+    return context
 
 
 def _limit_memory(limit: int) -> None:
