@@ -192,31 +192,37 @@ class Aggregator:
         """
         self.claim(dues)
         reached = asyncio.Event()
-        tasks = {asyncio.create_task(self._poller.poll(due)): due for due in dues}
         held: list[Outcome] = []
         results: list[asyncio.Future[Poll]] = []
 
-        async def commit(outcome: Outcome, unreachable: bool) -> None:
+        async def commit(outcome: Outcome, unreachable: bool) -> asyncio.Future[Poll]:
             future: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
             if heard is not None:
                 future.add_done_callback(lambda done: None if done.cancelled() else heard(done.result()))
             results.append(future)
             await self._outcomes.put((outcome, future, unreachable))
+            return future
 
+        async def deliver(outcome: Outcome, unreachable: bool) -> None:
+            if unreachable and not reached.is_set():
+                self.network.unreached(outcome.due.feed, outcome.due.failures, outcome.at)
+                held.append(outcome)
+                return
+            if not outcome.excused:
+                reached.set()
+                self.network.answered()
+                waiting = held.copy()
+                held.clear()
+                for other in waiting:
+                    await commit(other, True)
+            await asyncio.wait([await commit(outcome, unreachable)])
+
+        async def poll(due: Due) -> None:
+            await deliver(*await self._poller.poll(due))  # in one task: the engine has room again when that is stored
+
+        tasks = [asyncio.create_task(poll(due)) for due in dues]
         try:
-            for next_done in asyncio.as_completed(tasks):
-                outcome, unreachable = await next_done
-                if unreachable and not reached.is_set():
-                    self.network.unreached(outcome.due.feed, outcome.due.failures, outcome.at)
-                    held.append(outcome)
-                    continue
-                if not outcome.excused:
-                    reached.set()
-                    self.network.answered()
-                    for waiting in held:
-                        await commit(waiting, True)
-                    held.clear()
-                await commit(outcome, unreachable)
+            await asyncio.gather(*tasks)
             if self.network.down and held:
                 await self._forgive()
                 held = [self._poller.excused(outcome) for outcome in held]
