@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import importlib.metadata
 import sqlite3
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +24,7 @@ from aggregator import schedule
 from aggregator.config import Config
 from aggregator.engine import Engine, Workers
 from aggregator.errors import FetchError, ParseError
-from aggregator.fetch import Client, Guard
+from aggregator.fetch import client_for
 from aggregator.filters import Filter
 from aggregator.model import Response
 from aggregator.ping import Pinger
@@ -491,15 +490,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def client_for(config: Config) -> Client:
-    """The HTTP client that a configuration asks for."""
-    fetch = config.fetch
-    agent, guard = user_agent(fetch.contact), Guard(fetch.allow_private)
-    return Client(agent, guard, fetch.concurrency, fetch.per_host, fetch.proxy)
-
-
-def user_agent(contact: str | None) -> str:
-    """What we call ourselves to servers."""
-    return f"aggregator/{importlib.metadata.version('aggregator')}" + (f" (+{contact})" if contact else "")

@@ -20,8 +20,8 @@ FLOORS = [
     {"digest", "fetch", "feedsfile"},
     {"engine", "store", "ping", "pages"},
     {"stories", "site", "page", "websub"},
-    {"replay"},
-    {"poller"},
+    {"replay", "errand"},
+    {"poller", "cluster"},
     {"app", "server", "demo"},
     {"web"},
     {"daemon", "visit"},
@@ -53,6 +53,7 @@ DOORS = {
     "rich": {"cli"},
     "regex": {"filters"},
     "prometheus_client": {"metrics"},
+    "distributed": {"cluster"},
 }
 
 

@@ -14,13 +14,14 @@ from typing import Any, Self
 import click
 
 from aggregator import parse
-from aggregator.app import Aggregator, Poll, user_agent
+from aggregator.app import Aggregator, Poll
 from aggregator.cli.group import FAILED, USAGE, load, main, stop, with_config, with_json
 from aggregator.cli.tables import print_json
 from aggregator.config import Config
 from aggregator.digest import Digest, Item, Job, subject_of
 from aggregator.engine import Engine, Workers
 from aggregator.errors import ParseError
+from aggregator.fetch import user_agent
 from aggregator.filters import Filter
 from aggregator.model import Response, Subscription
 from aggregator.store.times import from_text
