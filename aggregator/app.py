@@ -38,6 +38,7 @@ from aggregator.websub import Subscriber, public_url
 
 T = TypeVar("T")
 
+AT_ONCE = 2000  # polls under way, most of which wait for their turn; each takes some 4 KiB
 BATCH = 50  # polls in one transaction
 _CLOCK_SLACK = timedelta(seconds=5)  # a clock that is set back by less needs no second thought
 TAGGED_AT_ONCE = 500  # stored articles that are judged in one go after the tag rules have changed
@@ -210,16 +211,21 @@ class Aggregator:
             if not outcome.excused:
                 reached.set()
                 self.network.answered()
-                waiting = held.copy()
+                silent = held.copy()
                 held.clear()
-                for other in waiting:
+                for other in silent:
                     await commit(other, True)
             await asyncio.wait([await commit(outcome, unreachable)])
 
         async def poll(due: Due) -> None:
             await deliver(*await self._poller.poll(due))  # in one task: the engine has room again when that is stored
 
-        tasks = [asyncio.create_task(poll(due)) for due in dues]
+        async def some() -> None:
+            for due in waiting:
+                await asyncio.create_task(poll(due))
+
+        waiting = iter(dues)
+        tasks = [asyncio.create_task(some()) for _ in range(min(len(dues), AT_ONCE))]
         try:
             await asyncio.gather(*tasks)
             if self.network.down and held:
