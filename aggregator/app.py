@@ -24,6 +24,7 @@ from typing import Self, TypeVar
 from aggregator import schedule
 from aggregator.config import Config
 from aggregator.engine import Engine, Workers
+from aggregator.errand import Carrier
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import client_for
 from aggregator.filters import Filter
@@ -39,6 +40,7 @@ from aggregator.websub import Subscriber, public_url
 
 T = TypeVar("T")
 
+AT_ONCE = 2000  # polls under way, most of which wait for their turn; each takes some 4 KiB
 BATCH = 50  # polls in one transaction
 _CLOCK_SLACK = timedelta(seconds=5)  # a clock that is set back by less needs no second thought
 TAGGED_AT_ONCE = 500  # stored articles that are judged in one go after the tag rules have changed
@@ -106,6 +108,9 @@ class Aggregator:
         self._file: tuple[int, int] | None = None  # which file that is
         self._stranger: tuple[int, int] | None = None  # the one that stood under its name at the last look
         self._busy: set[int] = set()
+        self._unwritten: set[int] = set()  # those of them that have news and wait for their commit
+        if isinstance(self.engine, Carrier):
+            self.engine.backlog = lambda: len(self._unwritten)
         self._latest = datetime.min.replace(tzinfo=UTC)  # the latest time the clock has shown
         self._next_upkeep: datetime | None = None
         self._publishing = asyncio.Lock()
@@ -199,31 +204,47 @@ class Aggregator:
         """
         self.claim(dues)
         reached = asyncio.Event()
-        tasks = {asyncio.create_task(self._poller.poll(due)): due for due in dues}
         held: list[Outcome] = []
         results: list[asyncio.Future[Poll]] = []
 
-        async def commit(outcome: Outcome, unreachable: bool) -> None:
+        async def commit(outcome: Outcome, unreachable: bool) -> asyncio.Future[Poll]:
             future: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
+            future.add_done_callback(lambda _: self._unwritten.discard(outcome.due.feed))
             if heard is not None:
                 future.add_done_callback(lambda done: None if done.cancelled() else heard(done.result()))
             results.append(future)
             await self._outcomes.put((outcome, future, unreachable))
+            return future
 
+        async def deliver(outcome: Outcome, unreachable: bool) -> None:
+            if unreachable and not reached.is_set():
+                self.network.unreached(outcome.due.feed, outcome.due.failures, outcome.at)
+                held.append(outcome)
+                return
+            if not outcome.excused:
+                reached.set()
+                self.network.answered()
+                silent = held.copy()
+                held.clear()
+                for other in silent:
+                    await commit(other, True)
+            await asyncio.wait([await commit(outcome, unreachable)])
+
+        async def poll(due: Due) -> None:
+            # In one task with its commit: the engine has room again when that is stored.
+            outcome, unreachable = await self._poller.poll(due)
+            if outcome.items:
+                self._unwritten.add(due.feed)
+            await deliver(outcome, unreachable)
+
+        async def some() -> None:
+            for due in waiting:
+                await asyncio.create_task(poll(due))
+
+        waiting = iter(dues)
+        tasks = [asyncio.create_task(some()) for _ in range(min(len(dues), AT_ONCE))]
         try:
-            for next_done in asyncio.as_completed(tasks):
-                outcome, unreachable = await next_done
-                if unreachable and not reached.is_set():
-                    self.network.unreached(outcome.due.feed, outcome.due.failures, outcome.at)
-                    held.append(outcome)
-                    continue
-                if not outcome.excused:
-                    reached.set()
-                    self.network.answered()
-                    for waiting in held:
-                        await commit(waiting, True)
-                    held.clear()
-                await commit(outcome, unreachable)
+            await asyncio.gather(*tasks)
             if self.network.down and held:
                 await self._forgive()
                 held = [self._poller.excused(outcome) for outcome in held]
@@ -239,6 +260,7 @@ class Aggregator:
             for task in tasks:
                 task.cancel()
             self._busy.difference_update(due.feed for due in dues)
+            self._unwritten.difference_update(due.feed for due in dues)
 
     async def publish(self) -> int:
         """Brings the published documents up to date; gives how many changed. `site.faults` says what went wrong."""

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aggregator import picture
 from aggregator.clean.sanitize import sanitize
 from aggregator.config import Config
 from aggregator.page import Asked, Mistaken, charts, content, story, words
@@ -167,13 +168,15 @@ def test_embedding_changes_no_tag_but_the_level_of_headings(html: str) -> None:
     [
         ('<p>x</p><img src="http://x.example/a.png?a=1&amp;b=2">', "http://x.example/a.png?a=1&b=2"),
         ('<img src="http://x.example/pixel.gif" width="1" height="1"><img src="http://x.example/b.png">', "http://x.example/b.png"),
+        ('<img src="https://s.w.example/core/emoji/1f389.png"><img src="http://x.example/b.png">', "http://x.example/b.png"),
+        ('<img src="https://x.example/a.png" width="16" height="640">', None),
         ('<img alt="no address">', None),
         (f'<img src="http://x.example/{"a" * 2000}">', None),
         ("<p>no picture</p>", None),
     ],
 )  # fmt: skip
 def test_the_picture_of_a_story(html: str, found: str | None) -> None:
-    assert content.picture(html) == found
+    assert picture.first(html) == found
 
 
 # ---- charts ---------------------------------------------------------------------------------------------------------

@@ -98,8 +98,8 @@ def _origin(source: Source | None, base: str) -> str | None:
         return None
     safe = Source(
         clean.characters.line(source.title or "", 300) or None,
-        clean.links.resolve(base, source.url),
-        clean.links.resolve(base, source.home_page_url),
+        clean.address(base, source.url),
+        clean.address(base, source.home_page_url),
         clean.characters.line(source.guid or "", 1000) or None,
     )
     return json.dumps(asdict(safe), ensure_ascii=False) if safe.title or safe.url or safe.home_page_url else None
@@ -116,7 +116,7 @@ def source(number: int, item: Item, hash_of_text: bytes) -> tuple[object, ...]:
         _json([{"rule": removal.rule, "text": removal.text} for removal in article.removed]),
         _origin(article.source, article.url),
         _json(article.credits),
-        clean.VERSION,
+        item.rules,
         _json(article.faint),
     )
 

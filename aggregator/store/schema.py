@@ -363,7 +363,7 @@ DOCS: dict[str, dict[str | None, str]] = {
         "removed_text": "What cleaning took out as not the article's own: footers, share lines.",
         "categories": "JSON list of the feed's categories.",
         "enclosures": "JSON list of attached files: url, type, length in bytes.",
-        "language": "Language tag, where the feed has one.",
+        "language": "Language tag (BCP 47), as the entry or its feed says, else guessed from the text; NULL where unsure.",
         "word_count": "Words in content_text.",
         "similarity": "Share of this article's words found in its story's lead, 0 to 1; 1 for the lead itself.",
         "published_at": "When it was published; first_seen_at where the feed gives no sensible date.",
