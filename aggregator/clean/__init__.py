@@ -29,7 +29,9 @@ __all__ = ["VERSION", "Decision", "Habits", "Site", "clean"]
 VERSION = 2  # of the rules: articles cleaned by another are cleaned again by a replay
 _SUMMARY = 300  # characters
 _SENTENCE_END = re.compile(r"(?<!\b\w)(?<!\b(?:Mr|Dr|St|No|vs))(?<!\bMrs)[.!?…][\"”’»)]*(?=\s+[^\sa-z])|[。！？]")
-_UNPARTED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
+_CHARACTERS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+_UNPARTED = re.compile(f"[{_CHARACTERS}]")
+_WORD = re.compile(f"[{_CHARACTERS}]|[^\\s{_CHARACTERS}]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,8 @@ def _summary(entry: Entry, text: str, base: str, around: Surroundings) -> str:
 
 def _words(text: str) -> int:
     """Words; in scripts that do not part them, characters count, as word processors do."""
+    if len(text) > shape.LONGEST:  # a list of its words would be ten times its size
+        return sum(1 for _ in _WORD.finditer(text))
     if text.isascii():
         return len(text.split())
     return len(_UNPARTED.sub(" x ", text).split())

@@ -21,7 +21,9 @@ _SOME = 8  # articles with the same address or text are looked at; a home page h
 
 def probe(connection: sqlite3.Connection, article: int, fingerprint: tuple[int, ...] = ()) -> Probe:
     """A stored article as matching sees it; its fingerprint is made again where it is not at hand."""
-    row = connection.execute("SELECT * FROM articles WHERE id = ?", (article,)).fetchone()
+    row = connection.execute(
+        "SELECT feed_id, title, url, content_text, enclosures FROM articles WHERE id = ?", (article,)
+    ).fetchone()
     # Not read from the index: of a hash that is boilerplate, only the first articles are there.
     made = fingerprint or hashes(row["content_text"], row["title"])
     media = _media(row["enclosures"])
