@@ -93,6 +93,7 @@ class Workers:
     async def run(self, job: Job) -> Digest | ParseError:
         """Digests in a worker."""
         if self._pool is None:
+            trim()  # this process holds what they have read, if only for a while
             # Not "fork": pebble replaces workers from a thread, and a fork of a threaded process can deadlock.
             context = multiprocessing.get_context("spawn")
             self._pool = pebble.ProcessPool(

@@ -37,7 +37,7 @@ _MOST_FLAWS = 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Document:
+class Document:
     """A well-formed document. `whole` is false where entries must not be told apart by their bytes."""
 
     data: bytes
@@ -47,9 +47,8 @@ class _Document:
     complete: bool = True
 
 
-def parse(url: str, text: str, known: Mapping[bytes, Seen], salt: bytes) -> Changes:
-    """The feed in `text`, and those of its entries that are not in `known`. Raises ParseError where it is none."""
-    document = _trimmed(_document(text))
+def changes(document: Document, url: str, known: Mapping[bytes, Seen], salt: bytes) -> Changes:
+    """The feed in a document, and those of its entries that are not in `known`. Raises ParseError where it is none."""
     hashes = _hashes(document, url, salt)
     new = [number for number, mark in enumerate(hashes) if mark not in known]
     portion = _portion(document, new)
@@ -59,18 +58,23 @@ def parse(url: str, text: str, known: Mapping[bytes, Seen], salt: bytes) -> Chan
         new = portion
     if len(new) < len(hashes):
         slim = _without(document, sorted({*range(len(hashes))} - {*new}))
-        changes = _changes(slim, url, hashes, known, new)
-        if changes is not None:
-            return changes
+        found = _changes(slim, url, hashes, known, new)
+        if found is not None:
+            return found
         if not document.complete:
             document, hashes = slim, []  # too much to be read whole, so it is never read further than this
-    changes = _changes(document, url, hashes, {}, range(len(hashes)))
-    assert changes is not None
-    return changes
+    found = _changes(document, url, hashes, {}, range(len(hashes)))
+    assert found is not None
+    return found
 
 
-def _document(text: str) -> _Document:
-    """Repaired no more than it needs: what expat takes is left as it is."""
+def document(text: str) -> Document:
+    """A text as a document, repaired no more than it needs. Raises ParseError where it is no feed."""
+    return _trimmed(_repaired(text))
+
+
+def _repaired(text: str) -> Document:
+    """What expat takes is left as it is."""
     if stranger := what_is_it(text, page_only=True):
         raise ParseError(stranger)
     found = repair.prolog(text)
@@ -92,13 +96,13 @@ def _document(text: str) -> _Document:
     except Malformed:
         raise ParseError(f"is damaged beyond repair ({first})") from None
     flaws = (*flaws, f"is not well-formed XML ({first})", *saved.flaws)
-    return _Document(saved.data, saved.layout, flaws, False, saved.complete)
+    return Document(saved.data, saved.layout, flaws, False, saved.complete)
 
 
-def _sound(text: str, flaws: tuple[str, ...]) -> _Document:
+def _sound(text: str, flaws: tuple[str, ...]) -> Document:
     """A document that is well-formed as it stands. Raises Malformed."""
     data = text.encode("utf-8", "replace")
-    document = _Document(data, scan(data), flaws)
+    document = Document(data, scan(data), flaws)
     if data.count(b"<![CDATA[") <= data.count(b"]]>"):
         return document
     # A CDATA section without end takes all in up to the end of the next one, entries too, and is well-formed still.
@@ -108,10 +112,10 @@ def _sound(text: str, flaws: tuple[str, ...]) -> _Document:
         return document
     if len(saved.layout.slices) <= len(document.layout.slices):
         return document
-    return _Document(saved.data, saved.layout, (*document.flaws, *saved.flaws), False, saved.complete)
+    return Document(saved.data, saved.layout, (*document.flaws, *saved.flaws), False, saved.complete)
 
 
-def _trimmed(document: _Document) -> _Document:
+def _trimmed(document: Document) -> Document:
     """The document without the elements that are too many for feedparser, whose time grows with their square."""
     if not document.layout.surplus:
         return document
@@ -124,7 +128,7 @@ def _trimmed(document: _Document) -> _Document:
     return dataclasses.replace(document, data=data, layout=layout, flaws=(*document.flaws, flaw))
 
 
-def _hashes(document: _Document, url: str, salt: bytes) -> list[bytes]:
+def _hashes(document: Document, url: str, salt: bytes) -> list[bytes]:
     """One for each entry; none where they must not be told apart by their bytes."""
     layout = document.layout
     if not document.whole or not layout.apart:
@@ -140,7 +144,7 @@ def _hashes(document: _Document, url: str, salt: bytes) -> list[bytes]:
     return found if len(set(found)) == len(found) else []
 
 
-def _portion(document: _Document, new: list[int]) -> list[int]:
+def _portion(document: Document, new: list[int]) -> list[int]:
     """As many of the new entries as are read at once, from the first on."""
     size = 0
     for count, number in enumerate(new[:_MOST_AT_ONCE]):
@@ -151,7 +155,7 @@ def _portion(document: _Document, new: list[int]) -> list[int]:
     return new[:_MOST_AT_ONCE]
 
 
-def _without(document: _Document, numbers: list[int]) -> _Document:
+def _without(document: Document, numbers: list[int]) -> Document:
     """The document without some of its entries."""
     gone, rest, shift = set(numbers), [], 0
     for number, piece in enumerate(document.layout.slices):
@@ -173,7 +177,7 @@ def _cut(data: bytes, places: Iterable[tuple[int, int]]) -> bytes:
 
 
 def _changes(
-    document: _Document, url: str, hashes: list[bytes], known: Mapping[bytes, Seen], new: Any
+    document: Document, url: str, hashes: list[bytes], known: Mapping[bytes, Seen], new: Any
 ) -> Changes | None:
     """What the document holds. None where some entries were left out and can't be put beside the others safely."""
     data, broken = _read(document, url)
@@ -225,7 +229,7 @@ def _feed(data: Any, url: str, entries: tuple[Entry, ...]) -> Feed:
     )
 
 
-def _read(document: _Document, url: str) -> tuple[Any, list[str]]:
+def _read(document: Document, url: str) -> tuple[Any, list[str]]:
     """feedparser's dictionary, and what it could not read. Where it raises, each entry is tried alone."""
     if document.layout.weight > MOST_ELEMENTS:
         raise ParseError("has more elements than can be read")
