@@ -8,8 +8,9 @@ from tests.soak.hostile import DOCUMENTS, SERVERS, UNREADABLE, poll
 
 # What takes the better part of a minute, by itself or by its nature, is left to the long form.
 SLOW = {
-    "many_entries", "ampersands", "deep_html", "huge_title", "huge_entry_of_other_words", "huge_entry_of_wide_characters",
-    "huge_picture", "large_entries", "json_huge_entry", "huge_everything", "dripping_body", "dripping_headers",
+    "many_entries", "many_same_entries", "many_damaged_entries", "json_many_entries", "ampersands", "deep_html",
+    "huge_title", "huge_entry_of_other_words", "huge_entry_of_wide_characters", "huge_picture", "large_entries",
+    "json_huge_entry", "huge_everything", "dripping_body", "dripping_headers",
 }  # fmt: skip
 
 

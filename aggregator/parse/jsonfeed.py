@@ -17,6 +17,7 @@ from aggregator.parse.entry import bounded, join
 from aggregator.parse.entry import lost as too_long
 from aggregator.parse.known import Changes
 
+_MOST = 5_000  # items of a document; a worker's time is limited
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ITEMS = re.compile(r'"items"\s*:\s*\[')
 
@@ -36,7 +37,10 @@ def parse(url: str, text: str) -> Changes:
     version = re.search(r"/version/([\d.]{1,9})", str(data.get("version")))
     authors = _authors(data)
     entries = []
-    for number, item in enumerate(_list(items), 1):
+    found = _list(items)
+    if len(found) > _MOST:
+        flaws.append(f"has {len(found)} items; the first {_MOST} were read")
+    for number, item in enumerate(found[:_MOST], 1):
         if isinstance(item, dict):
             entry, lost = _entry(item, url, authors)
             entries.append(entry)

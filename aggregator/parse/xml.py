@@ -17,7 +17,7 @@ import dataclasses
 import hashlib
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -49,7 +49,7 @@ class Document:
 
 def changes(document: Document, url: str, known: Mapping[bytes, Seen], salt: bytes) -> Changes:
     """The feed in a document, and those of its entries that are not in `known`. Raises ParseError where it is none."""
-    hashes = _hashes(document, url, salt)
+    document, hashes, large = _bounded(document, _hashes(document, url, salt))
     new = [number for number, mark in enumerate(hashes) if mark not in known]
     portion = _portion(document, new)
     if len(portion) < len(new):
@@ -58,11 +58,9 @@ def changes(document: Document, url: str, known: Mapping[bytes, Seen], salt: byt
         new = portion
     if len(new) < len(hashes):
         slim = _without(document, sorted({*range(len(hashes))} - {*new}))
-        found = _changes(slim, url, hashes, known, new)
+        found = _changes(slim, url, hashes, known, new, large)
         if found is not None:
             return found
-        if not document.complete:
-            document, hashes = slim, []  # too much to be read whole, so it is never read further than this
     found = _changes(document, url, hashes, {}, range(len(hashes)))
     assert found is not None
     return found
@@ -141,7 +139,24 @@ def _hashes(document: Document, url: str, salt: bytes) -> list[bytes]:
             around = hashlib.blake2b(inherited + b"".join(document.data[a:b] for a, b in layout.inherited)).digest()
         mark = hashlib.blake2b(document.data[piece.start : piece.end], key=around, digest_size=16)
         found.append(mark.digest())
-    return found if len(set(found)) == len(found) else []
+    return found
+
+
+def _bounded(document: Document, hashes: list[bytes]) -> tuple[Document, list[bytes], bool]:
+    """The document, its hashes where they tell its entries apart, and whether it is too large to be read at once."""
+    every = [*range(len(document.layout.slices))]
+    first = _portion(document, every)
+    large = len(first) < len(every)
+    if large and not hashes:
+        # Nothing tells which of its entries are known, so it is never read further than this.
+        flaw = f"has {len(every)} entries; {len(first)} were read"
+        document = dataclasses.replace(_without(document, every[len(first) :]), flaws=(*document.flaws, flaw))
+    elif len(set(hashes)) < len(hashes):
+        if not large:
+            return document, [], False
+        once = {mark: number for number, mark in reversed([*enumerate(hashes)])}
+        document, hashes = _without(document, sorted({*every} - {*once.values()})), [*dict.fromkeys(hashes)]
+    return document, hashes, large
 
 
 def _portion(document: Document, new: list[int]) -> list[int]:
@@ -177,9 +192,17 @@ def _cut(data: bytes, places: Iterable[tuple[int, int]]) -> bytes:
 
 
 def _changes(
-    document: Document, url: str, hashes: list[bytes], known: Mapping[bytes, Seen], new: Any
+    document: Document,
+    url: str,
+    hashes: list[bytes],
+    known: Mapping[bytes, Seen],
+    new: Sequence[int],
+    large: bool = False,
 ) -> Changes | None:
-    """What the document holds. None where some entries were left out and can't be put beside the others safely."""
+    """What the document holds. None where some entries were left out and can't be put beside the others safely.
+
+    A `large` one is never read whole: there an id belongs to the entry that was read first.
+    """
     data, broken = _read(document, url)
     atom = data.version.startswith("atom")
     if not data.version and not data.entries and not known:
@@ -192,27 +215,44 @@ def _changes(
         except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError) as error:
             broken.append(f"entry {number + 1} can't be read: {error}"[:300])
             found.append(None)
-    entries = [pair[0] for pair in found if pair is not None]
+    entries: Sequence[Entry] = [pair[0] for pair in found if pair is not None]
     seen: dict[bytes, Seen] = {}
-    if len(found) == len(new) and not broken:
+    if large:
+        taken = {known[mark].guid for mark in hashes if mark in known}
+        entries, seen = _of_many(found, [hashes[n] for n in new], taken)
+    elif len(found) == len(new) and not broken:
         seen = {hashes[n]: Seen(pair[0].guid, pair[1]) for n, pair in zip(new, found, strict=True) if pair}
     elif known:
         return None
     every = {mark: known.get(mark) or seen.get(mark) for mark in hashes}
     guids = [s.guid for s in every.values() if s is not None] if seen or known else [e.guid for e in entries]
-    if len(set(guids)) < len(guids):
-        # Which of two entries with one id keeps it depends on both.
-        if known:
-            return None
-        seen, every = {}, {}
-    entries_apart = identity.unique(entries)
+    if not large:
+        if len(set(guids)) < len(guids):
+            # Which of two entries with one id keeps it depends on both.
+            if known:
+                return None
+            seen, every = {}, {}
+        entries = identity.unique(entries)
     flaws = [*document.flaws, *broken]
     for pair_flaws in [s.flaws for s in every.values() if s] if every else [pair[1] for pair in found if pair]:
         flaws += pair_flaws
-    feed = _feed(data, url, entries_apart)
+    feed = _feed(data, url, tuple(entries))
     feed = dataclasses.replace(feed, flaws=tuple(flaws[:_MOST_FLAWS]), complete=document.complete)
     sources = {mark: s for mark, s in every.items() if s is not None}
-    return Changes(feed, frozenset(guids) | {e.guid for e in entries_apart}, sources)
+    return Changes(feed, frozenset(guids) | {e.guid for e in entries}, sources)
+
+
+def _of_many(
+    found: Sequence[tuple[Entry, tuple[str, ...]] | None], marks: Sequence[bytes], taken: Collection[str]
+) -> tuple[list[Entry], dict[bytes, Seen]]:
+    """The entries of a portion with ids of their own beside those `taken`, and what to remember of them."""
+    read = identity.apart((pair[0] for pair in found if pair is not None), taken)
+    entries = [entry for entry in read if entry is not None]
+    if len(found) != len(marks) or None in found:
+        # What could not be read is not tried again, or nothing behind it would ever be.
+        return entries, {mark: Seen(f"read:{mark.hex()}") for mark in marks}
+    whole = zip(marks, read, (pair for pair in found if pair is not None), strict=True)
+    return entries, {mark: Seen((entry or pair[0]).guid, pair[1]) for mark, entry, pair in whole}
 
 
 def _feed(data: Any, url: str, entries: tuple[Entry, ...]) -> Feed:

@@ -88,6 +88,19 @@ def many_entries() -> bytes:
     return rss(*(f"<title>E{n}</title><description>Text {n}</description><guid>{n}</guid>" for n in range(100_000)))
 
 
+def many_same_entries() -> bytes:
+    return rss(*[item()] * 60_000, item(guid="2"))
+
+
+def many_damaged_entries() -> bytes:
+    return rss(*(f"<title>E{n}</title><b>Text {n}<guid>{n}</guid>" for n in range(60_000)))
+
+
+def json_many_entries() -> bytes:
+    items = [{"id": str(n), "content_text": f"Text {n}"} for n in range(100_000)]
+    return json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": items}).encode()
+
+
 def huge_entry() -> bytes:
     return rss(item(html="word " * 1_900_000), item(guid="2"))
 
@@ -187,9 +200,10 @@ DOCUMENTS: dict[str, Callable[[], bytes]] = {
     made.__name__: made
     for made in (
         entity_bomb, entity_chain, external_entity, many_attributes, many_html_attributes, many_categories, deep_xml,
-        deep_html, many_entries, huge_entry, huge_entry_of_other_words, huge_entry_of_wide_characters, huge_picture,
-        large_entries, json_huge_entry, huge_everything, huge_guid, huge_title, ampersands, tags_never_closed, control_characters,
-        json_deep, json_numbers, wild_dates, metacharacters, wicked_links,
+        deep_html, many_entries, many_same_entries, many_damaged_entries, json_many_entries, huge_entry,
+        huge_entry_of_other_words, huge_entry_of_wide_characters, huge_picture, large_entries, json_huge_entry,
+        huge_everything, huge_guid, huge_title, ampersands, tags_never_closed, control_characters, json_deep,
+        json_numbers, wild_dates, metacharacters, wicked_links,
     )
 }  # fmt: skip
 # Nothing of these can be read; of all others, at least one entry must be stored.
