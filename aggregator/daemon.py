@@ -9,11 +9,13 @@ import importlib.metadata
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from apscheduler.job import Job
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
 
 from aggregator import config as configuration
 from aggregator.app import Aggregator, Poll
@@ -34,6 +36,7 @@ log = logging.getLogger("aggregator")
 
 TICK = 1.0  # seconds
 LOOK = 0.25  # seconds between looks at feeds.yaml
+_JUMP = 60.0  # seconds; by less a clock is put right without a word
 GAUGED = 15.0  # seconds between two counts for /metrics
 
 
@@ -80,12 +83,13 @@ class Daemon:
                 self._start(await self.aggregator.due(force=True))
             # One job, not one per feed: what is due is a question to the database.
             scheduler = AsyncIOScheduler(timezone=UTC)
-            scheduler.add_job(
-                self.tick, "interval", seconds=TICK, max_instances=1, coalesce=True, misfire_grace_time=None,
+            job = scheduler.add_job(
+                self.tick, _Soon(), max_instances=1, coalesce=True, misfire_grace_time=None,
                 next_run_time=datetime.now(UTC),
             )  # fmt: skip
             scheduler.start()
             stack.callback(scheduler.shutdown, wait=False)
+            stack.push_async_callback(_cancelled, asyncio.create_task(self._watch_clock(job)))
             await self.stopping.wait()
             self.health.stopping = True
             notify("STOPPING=1")
@@ -160,6 +164,25 @@ class Daemon:
         except Exception:
             # Whatever it was, the next tick is a second away; a daemon must not die of one.
             log.exception("a tick failed")
+
+    async def _watch_clock(self, job: Job) -> None:
+        """Says when the wall clock was set, and keeps the ticks coming.
+
+        apscheduler waits until the wall clock shows the time of the next run: of one that was set back by a day it would
+        wait for a day.
+        """
+        wall, steady = datetime.now(UTC), _now()
+        while True:
+            await asyncio.sleep(TICK)
+            ahead = (datetime.now(UTC) - wall).total_seconds() - (_now() - steady)
+            wall, steady = datetime.now(UTC), _now()
+            if ahead < -TICK:
+                job.reschedule(_Soon())
+            if abs(ahead) >= _JUMP:
+                how = "went ahead by {} (it was set, or the machine slept)" if ahead > 0 else "was set back by {}"
+                log.warning(
+                    "the clock %s; feeds are polled by the new time", how.format(timedelta(seconds=round(abs(ahead))))
+                )
 
     async def _gauge(self) -> None:
         """Shows how things stand; counting what is stored costs, so not at each tick."""
@@ -292,6 +315,13 @@ class Daemon:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class _Soon(BaseTrigger):  # type: ignore[misc]
+    """A tick from now, whenever that is: apscheduler's own interval counts all ticks of a month asleep, one by one."""
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        return now + timedelta(seconds=TICK)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

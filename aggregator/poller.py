@@ -74,7 +74,8 @@ class Poller:
             due.validators_url,
         )  # fmt: skip
         async with self.client.slot(due.url):
-            if (until := self._resting.get(_host(due.url))) is not None and until > self._clock():
+            now, until = self._clock(), self._resting.get(_host(due.url))
+            if until is not None and now < until <= now + schedule.LONGEST:  # else the clock was set back since
                 return self._rested(due, until), False
             response = await self.client.get(request)
             now = self._clock()
