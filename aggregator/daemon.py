@@ -158,6 +158,9 @@ class Daemon:
             first = self.health.ticked is None
             self.health.tick(_now(), map(printable, faults))
             notify("READY=1\nWATCHDOG=1" if first else "WATCHDOG=1")
+        except asyncio.CancelledError:
+            if not self.stopping.is_set():
+                raise
         except StoreError as error:
             self._tell([str(error)])
             self.health.tick(_now(), [printable(str(error))])

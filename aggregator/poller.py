@@ -73,11 +73,11 @@ class Poller:
             due.url, due.etag, due.last_modified, subscription.headers, fetch.timeout.total_seconds(), fetch.max_body,
             due.validators_url,
         )  # fmt: skip
-        async with self.client.slot(due.url):
+        async with self.client.slot(due.url) as turn:
             now, until = self._clock(), self._resting.get(_host(due.url))
             if until is not None and now < until <= now + schedule.LONGEST:  # else the clock was set back since
                 return self._rested(due, until), False
-            response = await self.client.get(request)
+            response = await self.client.get(request, turn)
             now = self._clock()
             if isinstance(response, FetchError):
                 return self.failed(due, response, now), response.unreachable
