@@ -36,6 +36,7 @@ log = logging.getLogger("aggregator")
 
 TICK = 1.0  # seconds
 LOOK = 0.25  # seconds between looks at feeds.yaml
+PROBE = 5.0  # seconds between two tries while nobody can be reached, each of another feed
 _JUMP = 60.0  # seconds; by less a clock is put right without a word
 GAUGED = 15.0  # seconds between two counts for /metrics
 
@@ -67,6 +68,7 @@ class Daemon:
         self._down = False  # whether we have said that nothing can be reached
         self._told: set[str] = set()  # faults already in the log
         self._gauged = 0.0
+        self._probed = 0.0
 
     async def run(self, force: bool = False) -> None:
         """Runs until `stop`, SIGTERM or SIGINT; `force` begins with all feeds, also those that are not due."""
@@ -87,6 +89,7 @@ class Daemon:
                 self.tick, _Soon(), max_instances=1, coalesce=True, misfire_grace_time=None,
                 next_run_time=datetime.now(UTC),
             )  # fmt: skip
+            logging.getLogger("apscheduler").setLevel(logging.ERROR)  # that a tick takes a second and more is no news
             scheduler.start()
             stack.callback(scheduler.shutdown, wait=False)
             stack.push_async_callback(_cancelled, asyncio.create_task(self._watch_clock(job)))
@@ -145,6 +148,9 @@ class Daemon:
             dues = await self.aggregator.due()
             # Many feeds of one host are not asked for in one second, as they would be after a start or a long night.
             self._start(spread(((urlsplit(due.url).netloc, due) for due in dues), self.config.fetch.per_host))
+            if self.aggregator.network.down and _now() >= self._probed + PROBE:
+                self._probed = _now()
+                self._start(await self.aggregator.probe())
             self.aggregator.websub.tick(self.clock())
             removed = await self.aggregator.upkeep()
             if removed.stories:
