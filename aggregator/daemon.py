@@ -26,7 +26,7 @@ from aggregator.health import Health
 from aggregator.metrics import TYPE as METRICS_TYPE
 from aggregator.metrics import Gauges, Metrics, Polled
 from aggregator.schedule import spread
-from aggregator.server import Probe, Server, application, bind, with_callback
+from aggregator.server import Probe, Server, application, bind, is_loopback, with_callback
 from aggregator.store import Due
 from aggregator.systemd import notify
 from aggregator.terminal import printable
@@ -122,7 +122,7 @@ class Daemon:
         server = Server(with_callback(app, self.aggregator.websub, self.clock))
         stack.push_async_callback(_end, server, asyncio.create_task(server.serve([sock])))
         log.info("serving on http://%s/", listen)
-        if not str(listen).startswith(("127.", "localhost", "[::1]")) and auth is None:
+        if not is_loopback(listen) and auth is None:
             log.warning("anybody who can reach %s can read the feeds; server.auth sets a password", listen)
 
     def _probes(self) -> dict[str, Probe]:
