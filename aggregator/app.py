@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import importlib.metadata
 import sqlite3
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +24,8 @@ from aggregator import schedule
 from aggregator.config import Config
 from aggregator.engine import Engine, Workers
 from aggregator.errors import FetchError, ParseError
-from aggregator.fetch import Client, Guard
+from aggregator.fetch import client_for
+from aggregator.filters import Filter
 from aggregator.model import Response
 from aggregator.ping import Pinger
 from aggregator.poller import Poller
@@ -40,6 +40,7 @@ T = TypeVar("T")
 
 BATCH = 50  # polls in one transaction
 _CLOCK_SLACK = timedelta(seconds=5)  # a clock that is set back by less needs no second thought
+TAGGED_AT_ONCE = 500  # stored articles that are judged in one go after the tag rules have changed
 BATCH_ITEMS = 500  # entries in one, about: what one transaction writes must all stand in the WAL
 POLLS_KEPT = timedelta(days=30)  # rows of `fetches`
 UPKEEP = timedelta(minutes=1)  # between two looks for something to prune, when the last one found nothing
@@ -251,6 +252,8 @@ class Aggregator:
         now = self.clock()
         if await self._write(self._carry_out_requests, now):
             self.dirty = True
+        if await self._write(self._tag):
+            self.dirty = True
         if self._next_upkeep is not None and self._next_upkeep - UPKEEP <= now < self._next_upkeep:
             return Expired()
         removed, shrunk = await self._write(self._upkeep, now)
@@ -278,6 +281,7 @@ class Aggregator:
                 self.config.dedupe, threshold=threshold
             )  # fmt: skip
             with self.store.transaction():
+                self.store.tags.again()
                 return replay(self.store, settings, self._by_id, self.clock())
 
         self.dirty = True
@@ -422,12 +426,16 @@ class Aggregator:
         editor = self._editor()
         counts = {"new": 0, "changed": 0, "same": 0}
         articles = []
+        rules = self._rules
         for item in self.store.retention.wanted(feed, outcome.items, self._kept_since(now)):
             saved = self.store.articles.save(feed, item, outcome.guids, now)
             counts[saved.change] += 1
             if saved.change == "new":
                 articles.append(saved.article)
+            if saved.change != "same":
+                self.store.tags.judge(saved.article, rules)
             editor.place(saved, now)
+        self._complain(rules)
         if outcome.feed is not None:
             self.store.entries.hold(feed, articles, max(_BACKLOG, self.config.output.items // 5))
         title = self.store.feeds.record(outcome, counts["new"], counts["changed"])
@@ -449,6 +457,9 @@ class Aggregator:
     def _sync(self) -> None:
         with self.store.transaction():
             self.store.feeds.sync(self.config.feeds, self.clock())
+            self.store.tags.of_feeds({subscription.url: subscription.tags for subscription in self.config.feeds})
+            self.store.tags.begin(self._rules)
+        self._tag()  # at once those that the merged feeds show, the older ones with the ticks
         self._rewind(self.clock())
         rows = Read(self.store.connection).feeds()
         self._by_id = {
@@ -456,6 +467,23 @@ class Aggregator:
             for row in rows
             if row["configured_url"] in self._poller.subscriptions
         }
+
+    @property
+    def _rules(self) -> dict[str, Filter]:
+        return {rule.name: Filter(rule.include, rule.exclude) for rule in self.config.tags}
+
+    def _tag(self) -> bool:
+        """Judges some of the articles that other tag rules were in force for."""
+        if self.store.tags.left <= 1:
+            return False
+        rules = self._rules
+        with self.store.transaction():
+            changed = self.store.tags.step(rules, TAGGED_AT_ONCE)
+        self._complain(rules)
+        return changed
+
+    def _complain(self, rules: dict[str, Filter]) -> None:
+        self.faults += [f"tag {name!r}: {flaw}" for name, rule in rules.items() for flaw in rule.flaws]
 
     def _rewind(self, now: datetime) -> None:
         with self.store.transaction():
@@ -473,15 +501,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def client_for(config: Config) -> Client:
-    """The HTTP client that a configuration asks for."""
-    fetch = config.fetch
-    agent, guard = user_agent(fetch.contact), Guard(fetch.allow_private)
-    return Client(agent, guard, fetch.concurrency, fetch.per_host, fetch.proxy)
-
-
-def user_agent(contact: str | None) -> str:
-    """What we call ourselves to servers."""
-    return f"aggregator/{importlib.metadata.version('aggregator')}" + (f" (+{contact})" if contact else "")

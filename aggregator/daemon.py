@@ -93,6 +93,7 @@ class Daemon:
             scheduler.start()
             stack.callback(scheduler.shutdown, wait=False)
             stack.push_async_callback(_cancelled, asyncio.create_task(self._watch_clock(job)))
+            self._greet()
             await self.stopping.wait()
             self.health.stopping = True
             notify("STOPPING=1")
@@ -105,6 +106,12 @@ class Daemon:
             self.aggregator = await stack.enter_async_context(Aggregator(self.config, self.engine, self.clock))
             stack.push_async_callback(self._cancel)
             yield stack
+
+    def _greet(self) -> None:
+        feeds = sum(subscription.enabled for subscription in self.config.feeds)
+        log.info("%d feeds into %s, published in %s", feeds, self.config.database, self.config.output.directory)
+        if not feeds:
+            log.warning("%s has no feeds yet: `aggregator add URL` adds one, also while this runs", self.config.file)
 
     async def _serve(self, stack: contextlib.AsyncExitStack) -> None:
         listen, auth = self.config.server.listen, self.config.server.auth

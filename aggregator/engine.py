@@ -14,6 +14,7 @@ import pickle
 import zlib
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
+from multiprocessing.context import BaseContext
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -94,8 +95,7 @@ class Workers:
         """Digests in a worker."""
         if self._pool is None:
             trim()  # this process holds what they have read, if only for a while
-            # Not "fork": pebble replaces workers from a thread, and a fork of a threaded process can deadlock.
-            context = multiprocessing.get_context("spawn")
+            context = _context()
             self._pool = pebble.ProcessPool(
                 max_workers=self.count, initializer=_prepare, initargs=(self.memory_limit,), context=context
             )
@@ -111,6 +111,19 @@ class Workers:
             return ParseError(f"reading the document ended the worker process (exit code {error.exitcode})")
         except Exception as error:  # noqa: BLE001 - whatever a document brings up in a worker, it is that feed's failure
             return ParseError(f"reading the document failed: {type(error).__name__}: {error}"[:300])
+
+
+def _context() -> BaseContext:
+    """How workers start. Not by "fork": pebble replaces them from a thread, and a fork of a threaded process can deadlock.
+
+    A small process that has imported what digesting needs is forked instead: a worker is there in milliseconds, and the
+    pages of the imports are there once for all of them.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([digest.__module__])
+    return context
 
 
 def trim() -> None:

@@ -4,7 +4,8 @@
     ├── ConfigError    feeds.yaml can't be used; holds one Fault for each thing wrong
     ├── FetchError     no complete response came back
     ├── ParseError     a response came back that is no feed
-    └── StoreError     the database can't be opened, or not by us
+    ├── StoreError     the database can't be opened, or not by us
+    └── ClusterError   the workers that were asked for can't be had
 
 FetchError and ParseError are also *values*: a poll that failed is recorded with one, it is not raised to the neighbours.
 """
@@ -71,3 +72,14 @@ class ParseError(AggregatorError):
 
 class StoreError(AggregatorError):
     """The database can't be opened: newer than this program, not ours, corrupt, or in use by another writer."""
+
+
+class ClusterError(AggregatorError):
+    """The cluster can't be used: Dask is not installed, nobody answers, or other versions run there.
+
+    `lasting` is true where trying again changes nothing.
+    """
+
+    def __init__(self, message: str, lasting: bool = False) -> None:
+        super().__init__(message)
+        self.lasting = lasting

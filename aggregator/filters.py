@@ -7,7 +7,7 @@ it names the one place to search. Letter case makes no difference. The only door
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import regex
@@ -50,6 +50,7 @@ class Decision:
 
     passes: bool
     reason: str
+    judged: bool = True  # False: a pattern took too long to say
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ class Filter:
         for pattern in self.include:
             found = self._found(pattern, subject)
             if found is None:
-                return Decision(True, f"let through: include {pattern!r} took too long to judge it")
+                return Decision(True, f"let through: include {pattern!r} took too long to judge it", judged=False)
             if found:
                 return Decision(True, f"let through: include {pattern!r} is found in it")
         return Decision(False, "left out: no include is found in it")
@@ -101,6 +102,12 @@ class Filter:
         except TimeoutError:
             self._strikes[pattern] = self._strikes.get(pattern, 0) + 1
             return None
+
+
+def tagged(rules: Mapping[str, Filter], subject: Subject) -> tuple[str, ...]:
+    """The tags (keys of `rules`) that an article gets. What a pattern took too long to judge gets none."""
+    decisions = {name: rule.decide(subject) for name, rule in rules.items()}
+    return tuple(name for name, decision in decisions.items() if decision.passes and decision.judged)
 
 
 def split(pattern: str) -> tuple[str | None, str]:

@@ -209,12 +209,13 @@ def channels(read: Read, config: Config) -> Iterator[Channel]:
         return Channel(title, config.site, path, tuple(read.stories(output.items, choice)), output.hub)
 
     yield channel(output.title, "feed", None)
-    for tag in sorted({tag for subscription in config.feeds for tag in subscription.tags}):
-        chosen = frozenset(ids[s.url] for s in config.feeds if tag in s.tags and s.url in ids)
-        yield channel(f"{output.title}: {tag}", f"tags/{slug(tag)}", Choice(chosen))
+    for tag in config.all_tags:
+        yield channel(f"{output.title}: {tag}", f"tags/{slug(tag)}", Choice(tags=(tag,)))
     for more in output.feeds:
-        chosen = frozenset(ids[s.url] for s in config.feeds if s.url in ids and _belongs(s, more))
-        yield channel(more.title or more.name, f"feeds/{more.name}", Choice(chosen, more.include, more.exclude))
+        # Also where it names none: feeds that are in feeds.yaml no more are shown in the merged feed alone.
+        chosen = frozenset(ids[s.url] for s in config.feeds if s.url in ids and _is_named(s, more))
+        choice = Choice(chosen, more.tags, more.include, more.exclude)
+        yield channel(more.title or more.name, f"feeds/{more.name}", choice)
 
 
 def slug(tag: str) -> str:
@@ -223,9 +224,7 @@ def slug(tag: str) -> str:
     return plain if plain == tag else f"{plain or 'tag'}-{hashlib.blake2b(tag.encode(), digest_size=3).hexdigest()}"
 
 
-def _belongs(subscription: Subscription, more: OutputFeed) -> bool:
-    if more.tags and not set(more.tags) & set(subscription.tags):
-        return False
+def _is_named(subscription: Subscription, more: OutputFeed) -> bool:
     return not more.feeds or subscription.url in more.feeds or subscription.title in more.feeds
 
 

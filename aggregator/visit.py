@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from aggregator.app import client_for
 from aggregator.clean.characters import line
 from aggregator.config import Config
 from aggregator.digest import Digest, Job
 from aggregator.engine import Engine, Workers
 from aggregator.errors import FetchError, ParseError
-from aggregator.fetch import Client
+from aggregator.fetch import Client, client_for
 from aggregator.model import Request, Response, Subscription
 from aggregator.parse import FeedLink, candidates
 

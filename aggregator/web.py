@@ -148,18 +148,12 @@ class Web:
         config = self.config()
         with self._open() as pages:
             known = pages.feeds()
-            ids = {feed["configured_url"]: feed["id"] for feed in known}
-            feeds: frozenset[int] | None = None
             if asked.tag:
-                feeds = frozenset(ids[s.url] for s in config.feeds if asked.tag in s.tags and s.url in ids)
                 frame = replace(frame, feeds=_of_tag(config, asked.tag) + frame.feeds)
-            if asked.feed is not None:
-                feeds = frozenset({asked.feed}) if feeds is None or asked.feed in feeds else frozenset()
             before = Before(*asked.place) if asked.place else None
-            wanted = Wanted(asked.q, feeds, asked.lang or None, asked.copied, before)
+            wanted = Wanted(asked.q, asked.feed, asked.tag or None, asked.lang or None, asked.copied, before)
             rows, cut = pages.river(wanted, STORIES + 1)  # one more than is shown says that there are more
-            tags = sorted({tag for subscription in config.feeds for tag in subscription.tags})
-            choices = river.Choices(known, tags, pages.languages(), pages.counts())
+            choices = river.Choices(known, config.all_tags, pages.languages(), pages.counts())
         more = len(rows) > STORIES
 
         def made(shown: Sequence[parts.Row]) -> str:
@@ -244,8 +238,7 @@ class Web:
         with self._open() as pages:
             versions, counts, recipes = pages.versions(), pages.counts(), pages.examples()
         site = config.output.base_url.rstrip("/") + "/"
-        tags = sorted({tag for subscription in config.feeds for tag in subscription.tags})
-        outputs = [(f"Tag {tag}", f"tags/{slug(tag)}") for tag in tags]
+        outputs = [(f"Tag {tag}", f"tags/{slug(tag)}") for tag in config.all_tags]
         outputs += [(more.title or more.name, f"feeds/{more.name}") for more in config.output.feeds]
         programs = [
             ("aggregator", version("aggregator")),

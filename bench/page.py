@@ -50,11 +50,14 @@ def make(config: Config, count: int, words: int) -> None:
         store = Store(connection)
         with store.transaction():
             store.feeds.sync(config.feeds, NOW)
+            store.tags.of_feeds({feed.url: feed.tags for feed in config.feeds})
         if connection.execute("SELECT count(*) FROM articles").fetchone()[0]:
             return
         fill(connection, Texts(1, words), count)
         # One article in a thousand is of another language, the rarest filter there is.
         connection.execute("UPDATE articles SET language = 'de' WHERE id % 1000 = 7")
+        connection.execute("INSERT INTO _tags SELECT id, 'rare' FROM articles WHERE id % 1000 = 3")
+        connection.execute("INSERT INTO _tags SELECT id, 'common' FROM articles WHERE id % 2 = 0")
         connection.execute("UPDATE feeds SET last_fetched_at = next_poll_at")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -75,6 +78,8 @@ def ask(config: Config) -> None:
         f"/?before={before}": "its end",
         "/?copied=1": "only with copies",
         "/?tag=press": "a quarter of the feeds",
+        "/?tag=rare": "a tag that a rule gave one article in a thousand",
+        "/?tag=common": "a tag that a rule gave every other article",
         "/?feed=7": "one feed of 200",
         "/?lang=de": "a rare language",
         "/?lang=en": "a common language",

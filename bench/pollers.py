@@ -2,16 +2,18 @@
 
     python -m bench.pollers NAME FOLDER ADDRESS FEEDS     NAME: ours, reader
 
-Reads a line for a pass from stdin and answers with JSON: cpu and wall seconds of the pass, peak memory of the process
-tree in MiB, articles stored. The program's own start is not in it: a daemon starts once.
+Reads a line for a pass from stdin and answers with JSON: cpu and wall seconds of the pass, articles stored. The program's
+own start is not in it: a daemon starts once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -42,14 +44,36 @@ def cpu(pids: list[int]) -> float:
     return total
 
 
-def peak(pids: list[int]) -> float:
-    """MiB of resident memory at its highest, summed over the processes: an upper bound, shared pages count each time."""
-    total = 0
-    for pid in pids:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                total += int(line.split()[1])
-    return total / 1024
+class Memory:
+    """MiB of a process tree at its highest, looked at ten times a second: `rss` is the sum of what is resident, in which
+    pages that processes share count each time; in `pss` they count once. PSS is what the machine really has less."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self.rss = self.pss = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Memory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while True:
+            found = {"Rss": 0, "Pss": 0}
+            for pid in tree(self._pid):
+                with contextlib.suppress(OSError):
+                    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                        name, _, rest = line.partition(":")
+                        if name in found:
+                            found[name] += int(rest.split()[0])
+            self.rss, self.pss = max(self.rss, found["Rss"] / 1024), max(self.pss, found["Pss"] / 1024)
+            if self._over.wait(0.1):
+                return
 
 
 async def ours(folder: Path, address: str, feeds: int) -> Pass:
@@ -96,8 +120,8 @@ async def main(name: str, folder: str, address: str, feeds: str) -> None:
     while await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
         before, began = cpu(tree(os.getpid())), time.perf_counter()
         articles = await once()
-        wall, pids = time.perf_counter() - began, tree(os.getpid())
-        result = {"cpu": cpu(pids) - before, "wall": wall, "memory": peak(pids), "articles": articles}
+        wall = time.perf_counter() - began
+        result = {"cpu": cpu(tree(os.getpid())) - before, "wall": wall, "articles": articles}
         print(json.dumps(result), flush=True)
     os._exit(0)  # nothing of the end is measured
 

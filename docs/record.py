@@ -97,9 +97,10 @@ def _run(home: Path) -> str:
         kind, size = response.headers["Content-Type"], len(response.read())
     process.send_signal(signal.SIGTERM)
     _, log = process.communicate(timeout=20)
+    log = log.strip().replace(str(home), "~/feeds")
     return (
         f"$ aggregator run &\n$ curl http://127.0.0.1:8080/readyz\n{ready}$ curl -so feed.atom -w '%{{content_type}}, "
-        f"%{{size_download}} bytes\\n' http://127.0.0.1:8080/feed.atom\n{kind}, {size} bytes\n$ kill %1\n{log.strip()}"
+        f"%{{size_download}} bytes\\n' http://127.0.0.1:8080/feed.atom\n{kind}, {size} bytes\n$ kill %1\n{log}"
     )
 
 

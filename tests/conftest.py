@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -133,6 +135,12 @@ def config_for(folder: Path, *feeds: str, more: str = "") -> Config:
     text = f'server: {{listen: false}}\nfetch: {{allow_private: ["127.0.0.1"], timeout: 5s}}\n{more}feeds:\n{lines}'
     (folder / "feeds.yaml").write_text(text, encoding="utf-8")
     return loads(text, folder / "feeds.yaml")
+
+
+def rows(config: Config, query: str) -> list[tuple[object, ...]]:
+    """What the database of a configuration answers."""
+    with contextlib.closing(sqlite3.connect(config.database)) as connection:
+        return connection.execute(query).fetchall()
 
 
 @pytest.fixture

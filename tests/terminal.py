@@ -29,12 +29,16 @@ class Shown:
 def terminal(
     *arguments: str, cwd: Path, answers: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
 ) -> Shown:
-    """Runs `aggregator ...` in a terminal; when one of the texts of `answers` shows, its answer is typed once."""
+    """Runs `aggregator ...` in a terminal; when one of the texts of `answers` shows, its answer is typed once.
+
+    The terminal is the controlling one, so Ctrl-C can be typed: "\x03".
+    """
     master, slave = pty.openpty()
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "160", **(environ or {})}
+    # The first terminal that a session's leader opens becomes the controlling one.
+    program = ["sh", "-c", 'exec "$@" <"$0"', os.ttyname(slave), sys.executable, "-m", "aggregator", *arguments]
     process = subprocess.Popen(
-        [sys.executable, "-m", "aggregator", *arguments],
-        cwd=cwd, env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+        program, cwd=cwd, env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
     )  # fmt: skip
     os.close(slave)
     waiting = dict(answers or {})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from aggregator.app import Aggregator, Poll
 from aggregator.config import Config
 from aggregator.engine import Here
-from tests.conftest import NOW, Answer, Post, Web, config_for, rss
+from tests.conftest import NOW, Answer, Post, Web, config_for, rows, rss
 
 RELEASE = (
     "<p>The harbour board agreed on Monday to rebuild the northern mole before the winter storms arrive. Work begins in "
@@ -33,14 +32,6 @@ def polled(config: Config, hours: int = 0) -> list[Poll]:
             return polls
 
     return asyncio.run(work())
-
-
-def rows(config: Config, query: str) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(config.database)
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
 
 
 def test_a_republished_release_is_one_story_led_by_its_origin(web: Web, tmp_path: Path) -> None:

@@ -20,16 +20,21 @@ EVIL = "A \x1b[31mred\x1b[0m \x07bell \u202etitle"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder after one poll of a feed that is well and of one that is not; their server stays."""
+    """A folder after one poll of a feed that is well, of its copy and of one that is not; their server stays."""
     folder, web = tmp_path_factory.mktemp("terminal"), Web()
-    text = "<p>" + " ".join(f"word{n}" for n in range(60)) + "</p>"
-    web.pages["/f"] = Answer(rss(Post("One", text, "http://x.example/1"), Post(EVIL, text + "x", "http://x.example/2")))
+    text, other = ("<p>" + " ".join(f"{word}{n}" for n in range(60)) + "</p>" for word in ("word", "thing"))
+    web.pages["/f"] = Answer(rss(Post("One", text, "http://x.example/1"), Post(EVIL, other, "http://x.example/2")))
     web.pages["/bad"] = Answer(b"no", 403)
-    config_for(folder, web.url("/f"), web.url("/bad"))
+    web.pages["/copy"] = Answer(rss(Post("Won", text, "http://y.example/1", date=None)))
+    config_for(folder, web.url("/f"), web.url("/bad"), web.url("/copy"))
+    (folder / "fresh").mkdir()
+    (folder / "small").mkdir()
+    config_for(folder / "small", web.url("/f"))
     (folder / "subs.opml").write_text('<opml><outline xmlUrl="http://new.example/" text="New"/></opml>')
     shown = terminal("poll", cwd=folder)
     assert shown.code == 0, shown.text
     (folder / "first.txt").write_text(shown.text)
+    (folder / "web.txt").write_text(web.url(""))
     yield folder
     web.close()
 
@@ -40,7 +45,7 @@ def plain(shown: Shown) -> str:
 
 
 WELL: list[tuple[str, list[str], str]] = [
-    ("check", [], "2 feeds, no faults"),
+    ("check", [], "3 feeds, no faults"),
     ("check", ["--schema"], '"$schema"'),
     ("status", [], "set `fetch.contact`"),
     ("stories", [], "led by"),
@@ -48,19 +53,51 @@ WELL: list[tuple[str, list[str], str]] = [
     ("examples", [], "question"),
     ("explain", ["1"], "Article 1"),
     ("poll", [], "No feed is due"),
-    ("poll", ["--force"], "2 feeds polled: 0 new articles"),
+    ("poll", ["--force"], "3 feeds polled: 0 new articles"),
     ("publish", [], ""),
     ("prune", ["--dry-run"], ""),
     ("export", [], "<opml"),
     ("import", ["subs.opml", "--dry-run"], "1 feeds would be added"),
     ("backup", ["copy.db"], ""),
     ("healthcheck", [], "ok"),
+    ("dupes", [], "Won"),
+    ("test", ["{web}/f"], "Nothing was stored"),
+    ("replay", ["--dry-run"], "nothing was changed"),
+    ("init", ["-c", "fresh/feeds.yaml"], "Wrote fresh/feeds.yaml"),
+]
+# What changes something, and what takes it back.
+THERE_AND_BACK = [
+    (("split", ["http://y.example/1"], "alone"), ("split", ["http://y.example/1", "--undo"], "and 1 more")),
+    (
+        ("merge", ["http://x.example/1", "http://x.example/2"], "and 2 more"),
+        ("merge", ["http://x.example/1", "http://x.example/2", "--undo"], "alone"),
+    ),
+    (("pin", ["http://y.example/1"], "“Won”"), ("pin", ["http://y.example/1", "--undo"], "“One”")),
+    (
+        ("add", ["-c", "small/feeds.yaml", "{web}/copy"], "A feed"),
+        ("remove", ["-c", "small/feeds.yaml", "{web}/copy"], ""),
+    ),
+]
+TYPED = [  # what never ends by itself: until a text shows, and Ctrl-C is typed
+    (["run", "-c", "small/feeds.yaml"], "published in", "stopping"),
+    (["demo", "--directory", "demo"], "until Ctrl-C", "6 recognised as copies"),
 ]
 
 
 @pytest.mark.parametrize(("command", "options", "text"), WELL, ids=[" ".join([c, *o]) for c, o, _ in WELL])
 def test_when_all_is_well(home: Path, command: str, options: list[str], text: str) -> None:
-    shown = terminal(command, *options, cwd=home)
+    is_well(home, command, options, text)
+
+
+@pytest.mark.parametrize(("there", "back"), THERE_AND_BACK, ids=[there[0] for there, _ in THERE_AND_BACK])
+def test_there_and_back(home: Path, there: tuple[str, list[str], str], back: tuple[str, list[str], str]) -> None:
+    is_well(home, *there)
+    is_well(home, *back)
+
+
+def is_well(home: Path, command: str, options: list[str], text: str) -> None:
+    web = (home / "web.txt").read_text()
+    shown = terminal(command, *(option.replace("{web}", web) for option in options), cwd=home)
     assert shown.code == 0, shown.text
     assert text in plain(shown)
     assert "\x07" not in shown.text
@@ -88,6 +125,16 @@ SAD: list[tuple[str, list[str], int]] = [
     ("init", [], 1),
     ("demo", ["--directory", "."], 1),
     ("nonsense", [], 2),
+    ("healthcheck", ["-c", "other/feeds.yaml"], 1),
+    ("dupes", ["-c", "other/feeds.yaml"], 1),
+    ("split", ["999"], 1),
+    ("merge", ["1", "1"], 2),
+    ("pin", ["999"], 1),
+    ("test", ["ftp://x.example/"], 2),
+    ("prune", ["-c", "none.yaml"], 2),
+    ("examples", ["nonsense"], 2),
+    ("backup", ["none/x.db"], 1),
+    ("replay", ["--threshold", "0.6"], 2),
 ]
 
 
@@ -109,11 +156,25 @@ def test_when_it_is_not(home: Path, command: str, options: list[str], code: int)
     assert (home / "feeds.yaml").read_bytes() == before
 
 
+@pytest.mark.parametrize(("command", "until", "text"), TYPED, ids=[command[0] for command, _, _ in TYPED])
+def test_what_runs_until_it_is_told_to_end(home: Path, command: list[str], until: str, text: str) -> None:
+    shown = terminal(*command, cwd=home, answers={until: "\x03"})
+    assert shown.code == 0, shown.text
+    assert text in shown.text
+    assert "Traceback" not in shown.text
+
+
+def test_no_command_is_left_out() -> None:
+    well = {command for command, _, _ in [*WELL, *(step for steps in THERE_AND_BACK for step in steps)]}
+    assert well | {command[0] for command, _, _ in TYPED} == set(main.commands)
+    assert {command for command, _, _ in SAD} >= set(main.commands)
+
+
 def test_a_poll_shows_a_bar_then_a_table(home: Path) -> None:
     text = (home / "first.txt").read_text()
     assert "━" in text  # the bar
     rest = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
-    assert "2 feeds polled: 2 new articles" in rest
+    assert "3 feeds polled: 3 new articles, 0 changed, 1 recognised as copies" in rest
     assert "HTTP 403" in rest
     assert ", 1 failed" in rest
 

@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 import pytest
 
+from aggregator.store import schema
 from tests.conftest import Answer, Post, Web, config_for, rss
 from tests.test_cli import run
 
@@ -88,7 +89,7 @@ def test_it_is_sound(db: sqlite3.Connection) -> None:
     assert column(db, "PRAGMA integrity_check") == ["ok"]
     assert db.execute("PRAGMA foreign_key_check").fetchall() == []
     assert column(db, "PRAGMA application_id") == [0x41676772]
-    assert column(db, "PRAGMA user_version") == [1]
+    assert column(db, "PRAGMA user_version") == [schema.USER_VERSION]
     assert column(db, "PRAGMA journal_mode") == ["wal"]
     assert column(db, "PRAGMA auto_vacuum") == [2]
     assert column(db, "PRAGMA encoding") == ["UTF-8"]

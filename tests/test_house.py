@@ -20,8 +20,8 @@ FLOORS = [
     {"digest", "fetch", "feedsfile"},
     {"engine", "store", "ping", "pages"},
     {"stories", "site", "page", "websub"},
-    {"replay"},
-    {"poller"},
+    {"replay", "errand"},
+    {"poller", "cluster"},
     {"app", "server", "demo"},
     {"web"},
     {"daemon", "visit"},
@@ -33,7 +33,7 @@ SAME_FLOOR = {("config", "clean")}  # config checks the CSS selectors of `remove
 DOORS = {
     "feedparser": {"parse"},
     "httpx": {"fetch"},
-    "httpcore": {"fetch"},
+    "h11": {"fetch"},
     "aiodns": {"fetch"},
     "idna": {"fetch"},
     "bs4": {"clean", "parse"},
@@ -53,6 +53,7 @@ DOORS = {
     "rich": {"cli"},
     "regex": {"filters"},
     "prometheus_client": {"metrics"},
+    "distributed": {"cluster"},
 }
 
 

@@ -6,7 +6,6 @@ import asyncio
 import dataclasses
 import gzip
 import json
-import sqlite3
 import xml.etree.ElementTree as ET
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -20,7 +19,7 @@ from aggregator.config import Config
 from aggregator.engine import Here
 from aggregator.publish import FORMATS, Channel
 from aggregator.site import Site
-from tests.conftest import NOW, Answer, Post, Web, config_for, rss
+from tests.conftest import NOW, Answer, Post, Web, config_for, rows, rss
 from tests.stories import channel, story
 
 A = "{http://www.w3.org/2005/Atom}"
@@ -72,14 +71,6 @@ def walk(public: Path) -> list[list[str]]:
         if before is None:
             return found
         path = before.removeprefix("http://127.0.0.1:8080/")
-
-
-def rows(config: Config, query: str) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(config.database)
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
 
 
 def test_every_story_is_found_by_walking_the_archive(web: Web, tmp_path: Path) -> None:

@@ -173,13 +173,16 @@ def test_after_a_clean_end_the_log_is_empty_and_still_there(path: Path) -> None:
 # --- migrations ------------------------------------------------------------------------------------------------------
 
 
-def second(db: Database) -> None:
+RELEASED = len(schema.STEPS)  # the version this program has
+
+
+def coloured(db: Database) -> None:
     db.execute("ALTER TABLE feeds ADD COLUMN colour TEXT NOT NULL DEFAULT 'grey'")
     db.execute("UPDATE feeds SET colour = 'blue'")
 
 
 def broken(db: Database) -> None:
-    second(db)
+    coloured(db)
     raise sqlite3.OperationalError("disk is full")
 
 
@@ -197,18 +200,18 @@ def upgrade(monkeypatch: pytest.MonkeyPatch, *steps: schema.Step) -> None:
 def test_a_migration_keeps_the_data_and_leaves_a_copy_of_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made(path)
     with monkeypatch.context() as patch:
-        upgrade(patch, second)
+        upgrade(patch, coloured)
         with pytest.raises(StoreError, match="older aggregator"), open_reader(path):
             pass
         for _ in range(2):
             with open_writer(path) as db:
                 assert db.execute("SELECT title, colour FROM feeds").fetchall()[0][:] == ("A", "blue")
-                assert db.execute("PRAGMA user_version").fetchone()[0] == 2
+                assert db.execute("PRAGMA user_version").fetchone()[0] == RELEASED + 1
                 assert db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
                 assert Read(db).search(to_match("harbour"), 5)[0]["title"] == "Flood"
     with pytest.raises(StoreError, match="newer aggregator"), open_reader(path):
         pass
-    with open_writer(path.with_name("aggregator.db.v1.backup")) as old:
+    with open_writer(path.with_name(f"aggregator.db.v{RELEASED}.backup")) as old:
         assert len(Read(old).latest(5)) == 1
 
 
@@ -216,26 +219,27 @@ def test_a_migration_keeps_the_data_and_leaves_a_copy_of_before(path: Path, monk
 def test_a_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch, step: schema.Step) -> None:
     made(path)
     with monkeypatch.context() as patch:
-        upgrade(patch, second, step)
+        upgrade(patch, coloured, step)
         with pytest.raises(StoreError), open_writer(path):
             pass
         with contextlib.closing(sqlite3.connect(path)) as db:  # the first of the two stays, the second is undone
-            assert db.execute("PRAGMA user_version").fetchone() == (2,)
+            assert db.execute("PRAGMA user_version").fetchone() == (RELEASED + 1,)
             assert db.execute("SELECT colour FROM feeds").fetchall() == [("blue",)]
-            assert db.execute("SELECT name FROM _sqlite_migrations").fetchall() == [("first",), ("second",)]
-        upgrade(patch, second)
+            taken = [name for (name,) in db.execute("SELECT name FROM _sqlite_migrations ORDER BY id")]
+            assert taken == [*(each.__name__ for each in schema.STEPS), "coloured"]
+        upgrade(patch, coloured)
         with open_writer(path) as db:
             assert len(Read(db).latest(5)) == 1
 
 
 def test_no_migration_without_room_for_the_copy(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made(path)
-    upgrade(monkeypatch, second)
-    path.with_name("aggregator.db.v1.backup").mkdir()
-    with pytest.raises(StoreError, match=r"can't write .*v1\.backup"), open_writer(path):
+    upgrade(monkeypatch, coloured)
+    path.with_name(f"aggregator.db.v{RELEASED}.backup").mkdir()
+    with pytest.raises(StoreError, match=r"can't write .*v\d\.backup"), open_writer(path):
         pass
     with contextlib.closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert db.execute("PRAGMA user_version").fetchone() == (RELEASED,)
 
 
 def test_a_file_killed_in_its_first_moments_is_finished(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from aggregator import config as configuration
 from aggregator.config import Config
-from aggregator.errors import AggregatorError, ConfigError
+from aggregator.errors import AggregatorError, ClusterError, ConfigError
 from aggregator.terminal import printable
 
 FAILED, USAGE = 1, 2
@@ -30,6 +30,8 @@ class Commands(click.Group):
             for fault in error.faults:
                 click.echo(printable(str(fault)), err=True)
             sys.exit(USAGE)
+        except ClusterError as error:
+            stop(str(error), USAGE if error.lasting else FAILED)
         except AggregatorError as error:
             stop(str(error))
         except BrokenPipeError:

@@ -13,6 +13,7 @@ from aggregator.app import Aggregator, Poll
 from aggregator.cli.group import FAILED, USAGE, feed_names, load, main, program, stop, with_config, with_json
 from aggregator.cli.progress import progress
 from aggregator.cli.tables import print_polls, result
+from aggregator.cluster import Cluster
 from aggregator.config import Config
 from aggregator.daemon import Daemon
 from aggregator.demo import Demo
@@ -30,18 +31,26 @@ from aggregator.store import Read, open_reader
     envvar="AGGREGATOR_LOG_FORMAT",
     help="One line per event for people, or as JSON for programs.",
 )
-def run(config_path: Path, verbose: bool, log_format: log.Format) -> None:
+@click.option(
+    "--workers",
+    metavar="ADDRESS",
+    envvar="AGGREGATOR_WORKERS",
+    help="Poll on the workers of this Dask scheduler, tcp://host:8786 or tls://host:8786.",
+)
+def run(config_path: Path, verbose: bool, log_format: log.Format, workers: str | None) -> None:
     """The daemon: poll on schedule, publish, serve.
 
     Ends cleanly on SIGTERM and Ctrl-C. A changed feeds.yaml is put in force while it runs.
 
     \b
-    Example:
+    Examples:
       aggregator run -c /etc/aggregator/feeds.yaml
+      aggregator run --workers tls://scheduler.internal:8786
     """
     config = load(config_path)
+    engine = Cluster(workers) if workers else None
     log.start(log_format, verbose)
-    asyncio.run(Daemon(config).run())
+    asyncio.run(Daemon(config, engine=engine).run())
 
 
 @main.command()

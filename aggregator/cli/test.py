@@ -14,13 +14,15 @@ from typing import Any, Self
 import click
 
 from aggregator import parse
-from aggregator.app import Aggregator, Poll, user_agent
+from aggregator.app import Aggregator, Poll
 from aggregator.cli.group import FAILED, USAGE, load, main, stop, with_config, with_json
 from aggregator.cli.tables import print_json
 from aggregator.config import Config
-from aggregator.digest import Digest, Item, Job
+from aggregator.digest import Digest, Item, Job, subject_of
 from aggregator.engine import Engine, Workers
 from aggregator.errors import ParseError
+from aggregator.fetch import user_agent
+from aggregator.filters import Filter
 from aggregator.model import Response, Subscription
 from aggregator.store.times import from_text
 from aggregator.terminal import printable
@@ -62,7 +64,7 @@ class _Witness:
     type=click.Choice(["all", "filter"]),
     default="all",
     show_default=True,
-    help="filter: only why each entry is stored, or left out by include, exclude and since.",
+    help="filter: only why each entry is stored or left out by include, exclude and since, and which tags rules give it.",
 )
 @click.argument("url")
 def test(config_path: Path, url: str, as_json: bool, number: int, show: str) -> None:
@@ -120,6 +122,7 @@ async def _try(config: Config, subscription: Subscription, number: int) -> dict[
             {"title": title, "passes": decision.passes, "reason": decision.reason}
             for title, decision in (digest.decisions if digest else ())
         ],
+        "tags": [_tags(item, config) for item in digest.items] if digest else [],
         "entries": [_entry(item) for item in digest.items[:number]] if digest else [],
         "schedule": {"interval_seconds": subscription.interval.total_seconds(), "jitter": subscription.jitter,
                      "polled_at": fetched, "next_poll_at": due, "stretched": stretched},
@@ -162,6 +165,17 @@ def _feed(digest: Digest) -> dict[str, Any]:
         "entries": len(digest.guids),
         "filtered": digest.filtered,
         "flaws": list(digest.flaws),
+    }
+
+
+def _tags(item: Item, config: Config) -> dict[str, Any]:
+    """Which rule gives an entry which tag, and why not."""
+    subject = subject_of(item.article)
+    rules = {rule.name: Filter(rule.include, rule.exclude).decide(subject) for rule in config.tags}
+    return {
+        "title": item.article.title,
+        "tags": [name for name, decision in rules.items() if decision.passes and decision.judged],
+        "reasons": {name: decision.reason.partition(": ")[2] for name, decision in rules.items()},
     }
 
 
@@ -230,6 +244,11 @@ def _show_filter(report: dict[str, Any]) -> None:
     for row in report["filter"]:
         _head("stored" if row["passes"] else "left out", row["title"])
         _line("because", row["reason"].partition(": ")[2])
+    for row in report["tags"]:
+        if row["reasons"]:
+            _head("tags" if row["tags"] else "no tag", row["title"])
+        for name, reason in row["reasons"].items():
+            _line(name if name in row["tags"] else f"not {name}", reason)
 
 
 def _show_entry(number: int, entry: dict[str, Any]) -> None:

@@ -86,7 +86,7 @@ def reference() -> str:
     """The whole page, as Markdown."""
     parts = [_HEAD]
     for key, kind, default, text in keys():
-        if kind in ("section", "mapping", "list") and "." not in key:
+        if kind in ("section", "mapping", "list", "list of mappings") and "." not in key:
             parts.append(f"\n## `{key}`\n\n{text}\n")
             if key != "defaults":
                 parts.append("\n| key | is | default | |\n|---|---|---|---|\n")

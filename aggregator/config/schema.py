@@ -43,6 +43,15 @@ class OutputFeed:
 
 
 @dataclass(frozen=True, slots=True)
+class TagRule:
+    """A tag for articles by what they say, whatever feed they are from."""
+
+    name: str
+    include: tuple[Pattern, ...]
+    exclude: tuple[Pattern, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     directory: Path = Path("public")
     title: str = "My merged feed"
@@ -92,6 +101,7 @@ class Config:
     fetch: Fetch = Fetch()
     dedupe: Dedupe = Dedupe()
     retention: Retention = Retention()
+    tags: tuple[TagRule, ...] = ()
     feeds: tuple[Subscription, ...] = ()
     file: Path = Path("feeds.yaml")  # where it was read from; not a key
 
@@ -99,6 +109,12 @@ class Config:
     def site(self) -> str:
         """output.base_url, ending in a slash."""
         return self.output.base_url.rstrip("/") + "/"
+
+    @property
+    def all_tags(self) -> tuple[str, ...]:
+        """The tags of feeds and of rules, by name."""
+        of_feeds = {tag for subscription in self.feeds for tag in subscription.tags}
+        return tuple(sorted(of_feeds | {rule.name for rule in self.tags}))
 
 
 DOCS: dict[str, str] = {
@@ -112,7 +128,7 @@ DOCS: dict[str, str] = {
     "output.feeds": "More merged feeds, each of the stories that pass its filters.",
     "output.feeds.name": "File name: /feeds/<name>.atom, .rss and .json.",
     "output.feeds.title": "Title; the name if there is none.",
-    "output.feeds.tags": "Stories of feeds with one of these tags.",
+    "output.feeds.tags": "Stories with one of these tags, of their feeds or by a rule.",
     "output.feeds.feeds": "Stories of these feeds, by title or URL.",
     "output.feeds.include": "Regular expressions: the title or the text must match one.",
     "output.feeds.exclude": "Regular expressions: neither title nor text may match one.",
@@ -134,6 +150,10 @@ DOCS: dict[str, str] = {
     "dedupe.scope": "Where to look: all feeds, feeds with a common tag, or the same feed.",
     "retention": "How long articles are kept.",
     "retention.keep": "forever, or a duration such as 365d.",
+    "tags": "Tags for articles by what they say, beside the tags of their feed; in force at once, also for what is stored.",
+    "tags.name": "The tag.",
+    "tags.include": "Regular expressions: an article in which one is found gets the tag; places as with feeds.include.",
+    "tags.exclude": "Regular expressions: an article in which one is found does not get it.",
     "defaults": "Any key of a feed, for all feeds that do not set it themselves.",
     "feeds": "The feeds: each a bare URL, or a mapping of these keys.",
     "feeds.url": "The feed's address.",

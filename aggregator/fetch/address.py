@@ -81,6 +81,14 @@ def parse(url: str) -> Address:
     )
 
 
+def site_of(url: str) -> str:
+    """What stands for the server of an address; the address itself where it is none."""
+    try:
+        return parse(url).site
+    except FetchError:
+        return url
+
+
 def join(base: Address, location: bytes) -> Address:
     """Where a Location field leads (RFC 9110 §10.2.2). Raises FetchError where that is nowhere."""
     text = "".join(chr(byte) if 0x20 < byte < 0x7F else f"%{byte:02X}" for byte in location.strip())

@@ -7,6 +7,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
@@ -50,8 +51,11 @@ class Client:
         except FetchError as error:
             raise FetchError(f"fetch.proxy: {error}") from None
         free = (self._proxy.host, self._proxy.port) if self._proxy else None
-        self._transport = Transport(Dialer(self.names, guard, free), self._proxy)
         self._turns = Turns(concurrency)
+        transport = Transport(Dialer(self.names, guard, free), self._proxy)
+        # One for all polls, so it must keep no cookies: those belong to a single poll.
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        self._http = httpx.AsyncClient(transport=transport, trust_env=False, cookies=no_cookies)
         self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_host))
 
     async def __aenter__(self) -> Self:
@@ -60,6 +64,7 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._http.aclose()
         await self.names.close()
 
     @contextlib.asynccontextmanager
@@ -92,7 +97,7 @@ class Client:
 
     async def _bounded(self, poll: _Poll) -> Response | FetchError:
         try:
-            async with asyncio.timeout(poll.request.timeout), poll:
+            async with asyncio.timeout(poll.request.timeout):
                 return await poll.run()
         except FetchError as error:
             failure = error
@@ -116,24 +121,15 @@ class _Poll:
         self.answered = False  # whether the header of an answer has come
         self._client = client
         self._form = form
-        # Its cookies live as long as it does: some sites set one and redirect to see it again.
-        self._http = httpx.AsyncClient(transport=client._transport, trust_env=False)
+        self._cookies = httpx.Cookies()  # live as long as the poll: some sites set one and redirect to see it again
         self._sent: set[tuple[str, str | None]] = set()
         self._start = asyncio.get_running_loop().time()
 
-    async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._http.__aexit__(kind, value, trace)
-
     async def run(self) -> Response:
-        """Follows the hops to the end. Raises FetchError, and what httpcore raises."""
+        """Follows the hops to the end. Raises FetchError, and what the transport raises."""
         first = address = parse(self.request.url)
-        validated = parse(self.request.validators_url) if self.request.validators_url else first
+        theirs = self.request.validators_url
+        validated = parse(theirs) if theirs and theirs != self.request.url else first
         trusted = True
         while True:
             fields = self._client_fields(address)
@@ -167,18 +163,21 @@ class _Poll:
             str(address),
             headers=[(name.encode("ascii"), _bytes(value)) for name, value in fields.items()],
             content=self._form,
-            extensions={"target": address.target.encode("ascii")},
+            extensions={"address": address},
         )
-        self._http.cookies.set_cookie_header(outgoing)
+        if self.redirects:
+            self._cookies.set_cookie_header(outgoing)
         sent = (str(address), outgoing.headers.get("cookie"))
         if sent in self._sent:
             raise FetchError("redirects in a circle")
         self._sent.add(sent)
         # A request of our own making: httpx adds nothing to it, and the body stays as it is on the wire.
         async with self._turn.patience() if self._turn is not None else contextlib.nullcontext():
-            response = await self._http.send(outgoing, stream=True)
+            response = await self._client._http.send(outgoing, stream=True)
         try:
             self.answered = True
+            if response.status_code in _REDIRECTS:
+                self._cookies.extract_cookies(response)
             yield response
         finally:
             await response.aclose()

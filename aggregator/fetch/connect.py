@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import aiodns
-import httpcore
 
 from aggregator.errors import FetchError
 from aggregator.fetch.guard import Guard
-from aggregator.fetch.lenient import Lenient
+from aggregator.fetch.wire import Broken, Pipe
 
 Lookup = Callable[[str], Awaitable[list[str]]]
 
@@ -44,8 +44,9 @@ class Names:
 
     async def addresses(self, host: str) -> list[str]:
         """The addresses of a host; a literal is its own. Raises FetchError where there are none."""
-        with suppress(ValueError):
-            return [str(ipaddress.ip_address(host))]
+        if ":" in host or host[-1:].isdigit():  # no top-level domain ends in a digit: others need no look
+            with suppress(ValueError):
+                return [str(ipaddress.ip_address(host))]
         bare = host.rstrip(".")
         if bare == "localhost" or bare.endswith(".localhost"):
             return ["127.0.0.1", "::1"]  # RFC 6761 §6.3: these never reach a name server
@@ -88,39 +89,52 @@ class Names:
         return [node.decode() if isinstance(node, bytes) else str(node) for node in nodes]
 
 
-class Dialer(httpcore.AsyncNetworkBackend):
-    """Opens connections for httpcore; the only place that does. `free` are the hosts no guard is for: the proxy."""
+class Dialer:
+    """Opens connections; the only place that does. `free` is the host no guard is for: the proxy."""
 
     def __init__(self, names: Names, guard: Guard, free: tuple[str, int] | None = None) -> None:
         self._names = names
         self._guard = guard
         self._free = free
-        self._inner = httpcore.AnyIOBackend()
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the name is httpcore's
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connects to the first address of `host` that may be and can be. Raises FetchError, httpcore.ConnectError."""
+    async def dial(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> Pipe:
+        """Connects to the first address of `host` that may be and can be, and speaks `tls` with it.
+
+        Raises FetchError for one that may not, Broken for one that can't, ssl.SSLError.
+        """
         addresses = await self._names.addresses(host)
         allowed = [a for a in addresses if self._free == (host, port) or self._guard.allowed(a, port, host)]
         if not allowed:
             raise self._guard.refusal(addresses[0], port, host)
         for number, address in enumerate(allowed, 1):
             try:
-                return Lenient(await self._inner.connect_tcp(address, port, _DIAL, local_address, socket_options))
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                connection = await _connected(address, port)
+                break
+            except (OSError, TimeoutError) as error:
                 if number == len(allowed):
-                    raise
-        raise AssertionError("unreachable")  # pragma: no cover
+                    raise Broken from error
+        loop = asyncio.get_running_loop()
+        try:
+            _, pipe = await loop.create_connection(
+                Pipe, sock=connection, ssl=tls, server_hostname=host.rstrip(".") if tls else None
+            )
+        except ssl.SSLError:
+            raise
+        except OSError as error:
+            raise Broken from error
+        return pipe
 
-    async def sleep(self, seconds: float) -> None:
-        """For httpcore's retries, of which we make none."""
-        await asyncio.sleep(seconds)
+
+async def _connected(address: str, port: int) -> socket.socket:
+    connection = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)
+        async with asyncio.timeout(_DIAL):
+            await asyncio.get_running_loop().sock_connect(connection, (address, port))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _words(error: aiodns.error.DNSError) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import ssl
 
-import httpcore
+import h11
 import httpx
 
 from aggregator.errors import FetchError
+from aggregator.fetch.wire import Broken
 
 
 def explain(error: BaseException, answered: bool) -> FetchError:
@@ -17,9 +18,7 @@ def explain(error: BaseException, answered: bool) -> FetchError:
 
 
 def _is_network(error: BaseException) -> bool:
-    return isinstance(error, (httpcore.NetworkError, httpcore.TimeoutException)) and not isinstance(
-        _cause(error), ssl.SSLError
-    )
+    return isinstance(error, (Broken, OSError)) and not isinstance(error, ssl.SSLError)
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -42,25 +41,25 @@ def _words(error: BaseException, answered: bool) -> str:
     match error:
         case httpx.InvalidURL():
             return "the address is not valid"
-        case httpcore.ProxyError():
+        case Broken() if message:
             return f"the proxy refused: {message[:100]}"
-        case httpcore.ConnectTimeout():
+        case Broken() if isinstance(error.__cause__, TimeoutError) and not error.__cause__.errno:
             return "no connection: the host does not answer"
-        case httpcore.ConnectError():
+        case Broken():
             return f"no connection: {_system(cause)}"
-        case httpcore.RemoteProtocolError() if "without sending a response" in message:
+        case h11.RemoteProtocolError() if "without sending a response" in message:
             return "the server closed the connection without an answer"
-        case httpcore.RemoteProtocolError() if "without sending complete" in message:
+        case h11.RemoteProtocolError() if "without sending complete" in message:
             return f"the body is incomplete: the connection closed before its end {message[message.find('(') :]}"
-        case httpcore.RemoteProtocolError() if "buffer too long" in message:
+        case h11.RemoteProtocolError() if "buffer too long" in message:
             return "the header of the answer is larger than 100 KiB"
-        case httpcore.RemoteProtocolError():
+        case h11.RemoteProtocolError():
             return f"the answer is not proper HTTP: {message.partition(':')[0][:100]}"
-        case httpcore.LocalProtocolError():
+        case h11.LocalProtocolError():
             return "the request can't be sent: a header field of it is not valid"
-        case httpcore.NetworkError() if answered:
+        case OSError() if answered:
             return f"the body is incomplete: {_system(cause, 'the connection broke')}"
-        case httpcore.NetworkError():
+        case OSError():
             return f"the connection broke: {_system(cause)}"
     return f"{type(error).__name__} (this should not happen)"
 

@@ -7,10 +7,6 @@ smuggled behind it by what is mended here.
 from __future__ import annotations
 
 import re
-import ssl
-from typing import Any
-
-import httpcore
 
 _MOST = 100 * 2**10  # bytes of a head; h11 has the last word on longer ones
 _END = re.compile(rb"\r?\n\r?\n")
@@ -19,51 +15,29 @@ _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(.*)", re.S)
 _USELESS = ((b"transfer-encoding", b"identity"), (b"content-length", b""))
 
 
-class Lenient(httpcore.AsyncNetworkStream):
-    """A connection that mends the head of the answer, and the interim ones before it; the body passes as it is."""
+class Mender:
+    """Mends the head of one answer, and the interim ones before it; the body passes as it is."""
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
+    def __init__(self) -> None:
         self._head: bytes | None = b""  # what has come of it; None: past it
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's name
-        """The next bytes; those of a head come together."""
-        while self._head is not None:
+    def take(self, data: bytes) -> bytes:
+        """What is to be read of the bytes so far; nothing before a head is there as a whole."""
+        if self._head is None:
+            return data
+        self._head = (self._head + data).lstrip(b"\r\n")
+        mended = b""
+        while end := _END.search(self._head):
+            head, self._head = mend(self._head[: end.start()]), self._head[end.end() :]
+            mended += head
+            # After 100 or 103 the real one is still to come (RFC 9110 §15.2).
+            if not re.match(rb"HTTP/\d\.\d 1(?!01)", head):
+                mended, self._head = mended + self._head, None
+                return mended
             self._head = self._head.lstrip(b"\r\n")
-            end = _END.search(self._head)
-            if end is not None:
-                head, rest = mend(self._head[: end.start()]), self._head[end.end() :]
-                # After 100 or 103 the real one is still to come (RFC 9110 §15.2).
-                is_interim = re.match(rb"HTTP/\d\.\d 1(?!01)", head) is not None
-                self._head = rest if is_interim else None
-                return head if is_interim else head + rest
-            data = await self._stream.read(max_bytes, timeout)
-            self._head += data
-            if not data or len(self._head) > _MOST:
-                data, self._head = self._head, None
-                return data
-        return await self._stream.read(max_bytes, timeout)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Sends."""
-        await self._stream.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        """Closes the connection."""
-        await self._stream.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
-    ) -> httpcore.AsyncNetworkStream:
-        """The same over TLS."""
-        return Lenient(await self._stream.start_tls(ssl_context, server_hostname, timeout))
-
-    def get_extra_info(self, info: str) -> Any:
-        """What httpcore wants to know of the connection."""
-        return self._stream.get_extra_info(info)
+        if len(self._head) > _MOST:
+            mended, self._head = mended + self._head, None
+        return mended
 
 
 def mend(head: bytes) -> bytes:

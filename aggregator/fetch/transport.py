@@ -1,4 +1,4 @@
-"""httpx over bare httpcore: a guarded connection for each request, and the request line as it was written.
+"""httpx over a wire of our own: a guarded connection for each request, and the request line as it was written.
 
 There is no pool. Most servers close a kept connection long before the next poll, a request that dies on it would have
 to be sent twice, and the cost of a pool grows with what is in it (docs/polling.md has the figures).
@@ -10,19 +10,19 @@ import functools
 import ssl
 from collections.abc import AsyncIterator
 
-import httpcore
 import httpx
 
 from aggregator.fetch.address import Address
 from aggregator.fetch.connect import Dialer
+from aggregator.fetch.wire import Broken, Pipe, Wire
 
 
 class Transport(httpx.AsyncBaseTransport):
     """Sends each request once, over a connection of its own, through `proxy` where there is one.
 
-    The path that goes on the wire is the extension "target", in bytes. The Location of an answer is its extension
-    "location", in bytes or None, and no header field: httpx would read it first and raise where it is odd. Raises
-    httpcore's exceptions, and FetchError for an address that may not be connected.
+    Where it goes is the request's extension "address". The Location of an answer is its extension "location", in bytes or
+    None, and no header field: httpx would read it first and raise where it is odd. Raises h11's exceptions, OSError,
+    Broken, and FetchError for an address that may not be connected.
     """
 
     def __init__(self, dialer: Dialer, proxy: Address | None = None) -> None:
@@ -31,63 +31,66 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One exchange; the body of the answer is read as it comes, undecoded."""
-        host = request.url.raw_host
-        if self._proxy is not None and b":" in host:
-            host = b"[%b]" % host  # in CONNECT's authority an IPv6 literal needs its brackets (RFC 9110 §9.3.6)
-        url = httpcore.URL(
-            scheme=request.url.raw_scheme, host=host, port=request.url.port, target=request.extensions["target"]
-        )
-        sni = host.decode("ascii").rstrip(".")
-        connection = self._connection(url)
+        address: Address = request.extensions["address"]
+        target, fields = address.target.encode("ascii"), request.headers.raw
+        if self._proxy is None:
+            pipe = await self._dialer.dial(address.host, address.port, self._tls_for(address))
+        else:
+            pipe = await self._dialer.dial(self._proxy.host, self._proxy.port, self._tls_for(self._proxy))
+        wire = Wire(pipe)
         try:
-            answer = await connection.handle_async_request(
-                httpcore.Request(
-                    request.method,
-                    url,
-                    headers=request.headers.raw,
-                    content=request.stream,
-                    extensions={"sni_hostname": sni},
-                )
-            )
+            if self._proxy is not None and address.scheme == "http":
+                target = str(address).encode("ascii")  # absolute-form (RFC 9112 §3.2.2)
+                fields = [*self._login(self._proxy), *fields]
+            elif self._proxy is not None:
+                await self._tunnel(pipe, address, self._proxy)
+            answer = await wire.ask(request.method.encode("ascii"), target, fields, request.content)
         except BaseException:
-            await connection.aclose()
+            wire.close()
             raise
-        location = next((value for name, value in answer.headers if name.lower() == b"location"), None)
+        headers = answer.headers.raw_items()
+        location = next((value for name, value in headers if name.lower() == b"location"), None)
         return httpx.Response(
-            answer.status,
-            headers=[(name, value) for name, value in answer.headers if name.lower() != b"location"],
-            stream=_Body(answer, connection),
-            extensions={**answer.extensions, "location": location},
+            answer.status_code,
+            headers=[(name, value) for name, value in headers if name.lower() != b"location"],
+            stream=_Body(wire),
+            extensions={"location": location, "reason_phrase": bytes(answer.reason)},
         )
 
     @functools.cached_property
     def _tls(self) -> ssl.SSLContext:
         """Reading the certificates of this machine costs 20 ms and more: once, and only where https is spoken."""
-        return ssl.create_default_context()
+        context = ssl.create_default_context()
+        context.set_alpn_protocols(["http/1.1"])
+        return context
 
-    def _connection(self, url: httpcore.URL) -> httpcore.AsyncHTTPConnection | httpcore.AsyncHTTPProxy:
-        tls = self._tls if url.scheme == b"https" else None
-        if self._proxy is None:
-            return httpcore.AsyncHTTPConnection(url.origin, tls, network_backend=self._dialer)
-        login = [(b"Proxy-Authorization", self._proxy.login.encode())] if self._proxy.login else None
-        proxy = httpcore.URL(scheme=self._proxy.scheme, host=self._proxy.host, port=self._proxy.port, target="/")
-        own = self._tls if self._proxy.scheme == "https" else None
-        return httpcore.AsyncHTTPProxy(proxy, None, login, tls, own, network_backend=self._dialer)
+    def _tls_for(self, address: Address) -> ssl.SSLContext | None:
+        return self._tls if address.scheme == "https" else None
+
+    async def _tunnel(self, pipe: Pipe, address: Address, proxy: Address) -> None:
+        """Through the proxy to the address itself (RFC 9110 §9.3.6)."""
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        there = f"{host}:{address.port}".encode("ascii")
+        fields = [(b"Host", there), (b"Accept", b"*/*"), *self._login(proxy)]
+        answer = await Wire(pipe).ask(b"CONNECT", there, fields)
+        if not 200 <= answer.status_code < 300:
+            raise Broken(f"{answer.status_code} {bytes(answer.reason).decode('latin-1')}")
+        await pipe.secure(self._tls, address.host.rstrip("."))
+
+    @staticmethod
+    def _login(proxy: Address) -> list[tuple[bytes, bytes]]:
+        return [(b"Proxy-Authorization", proxy.login.encode())] if proxy.login else []
 
 
 class _Body(httpx.AsyncByteStream):
     """The body as it is on the wire; closing it closes the connection."""
 
-    def __init__(
-        self, answer: httpcore.Response, connection: httpcore.AsyncHTTPConnection | httpcore.AsyncHTTPProxy
-    ) -> None:
-        self._answer = answer
-        self._connection = connection
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._answer.aiter_stream():
+        async for chunk in self._wire.body():
             yield chunk
 
     async def aclose(self) -> None:
-        await self._answer.aclose()
-        await self._connection.aclose()
+        self._wire.close()

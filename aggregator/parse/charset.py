@@ -116,6 +116,8 @@ def _read(body: bytes, name: str) -> tuple[str, tuple[str, ...]]:
         text = body.decode(name, "replace")
         return text.lstrip("\ufeff"), (() if "\ufffd" not in text else (f"has bytes that are not {name}",))
     text = body.decode("utf-8", "aggregator.mixed")
+    if text.isascii():
+        return text, ()
     if _strict(body, "utf-8") is None:
         return text.lstrip("\ufeff"), ("is not all UTF-8: odd bytes were read as windows-1252",)
     twice = _once_less(text)

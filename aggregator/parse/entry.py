@@ -13,11 +13,13 @@ from typing import Any
 from urllib.parse import urljoin
 
 from aggregator.model import Enclosure, Entry, Source, Text
-from aggregator.parse import dates, identity
+from aggregator.parse import dates, identity, reader
 
 LONGEST = 2 * 2**20  # characters of a text, two thick books; each is held and copied more than once on its way
 CUT = " […]"
 _PICTURES = re.compile(r"data:[\w.+/-]{1,80};base64,[A-Za-z0-9+/=\s]{1000,}")  # no reader is shown these
+# Addresses that joining leaves as they are; it takes as long as all else in reading an entry.
+_WHOLE = re.compile(r"https?://[a-zA-Z0-9.:-]+/[\w./%~+=@:-]*(?:\?[\w./%~+=@:&-]+)?(?:#[\w-]+)?", re.A)
 _NO_DATES = ("", "0000-00-00", "0000-00-00 00:00:00", "0")  # what programs write where they have none
 
 
@@ -68,6 +70,8 @@ def get(data: Any, key: str) -> str | None:
 def join(base: str, link: object) -> str | None:
     """A link made absolute; line breaks, and runs of spaces that were some, are accidents of layout in it."""
     if isinstance(link, str) and (link := re.sub(r"\s*[\t\r\n]\s*|\s{2,}", "", link.strip())):
+        if _WHOLE.fullmatch(link):
+            return link
         with contextlib.suppress(ValueError):
             return urljoin(base, link)
     return None
@@ -110,7 +114,7 @@ def _date(item: Any, keys: tuple[str, ...], flaws: list[str]) -> datetime | None
     for key in keys:
         text = dict.get(item, key)
         if isinstance(text, str) and text.strip() not in _NO_DATES:
-            if date := dates.from_text(text) or dates.from_struct(dict.get(item, f"{key}_parsed")):
+            if date := dates.from_text(text) or dates.from_struct(reader.moment(text)):
                 return date
             flaws.append(f"its date {text.strip()[:60]!r} can't be read")
     return None

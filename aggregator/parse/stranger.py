@@ -11,7 +11,8 @@ import bs4
 import bs4.exceptions
 
 _PAGE = re.compile(
-    r"\s*(?:<!--.{0,2000}?-->\s*|<\?xml[^>]{0,200}>\s*)*<(?:!doctype\s+html|html|head|body)\b", re.S | re.I
+    r"\s*+(?:<!--(?:(?!-->).){0,2000}+-->\s*+|<\?xml[^>]{0,200}+>\s*+)*+<(?:!doctype\s+html|html|head|body)\b",
+    re.S | re.I,
 )
 _FEED_TYPES = {
     "application/rss+xml": 0,

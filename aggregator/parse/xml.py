@@ -2,7 +2,8 @@
 
     repair     text that XML forbids
     scan       where the entries lie; salvage where that can't be told
-    reader     feedparser, on the entries that are new
+    plain      the ordinary ones among the new entries
+    reader     feedparser, on the others and on the feed itself
     entry      what it found, as Entry
 
 An entry is known by a hash of its own bytes and of all that it inherits: the address of the document, the elements
@@ -23,7 +24,7 @@ from typing import Any
 
 from aggregator.errors import ParseError
 from aggregator.model import Entry, Feed
-from aggregator.parse import entry, identity, reader, repair
+from aggregator.parse import entry, identity, plain, reader, repair
 from aggregator.parse.known import Changes, Seen
 from aggregator.parse.salvage import salvage
 from aggregator.parse.scan import MOST_ELEMENTS, Layout, Malformed, scan
@@ -277,6 +278,9 @@ def _read(document: Document, url: str) -> tuple[Any, list[str]]:
     flaws = [f"entry {n + 1} has more attributes than can be read and is left out" for n in large]
     if large:
         document = _without(document, large)
+    usual = _usual(document, url)
+    if usual is not None:
+        return usual, flaws
     try:
         return reader.read(document.data, url), flaws
     except MemoryError:
@@ -295,6 +299,30 @@ def _read(document: Document, url: str) -> tuple[Any, list[str]]:
         except Exception as error:  # noqa: BLE001
             flaws.append(f"entry {number + 1} can't be read: {type(error).__name__}: {error}"[:300])
     return data, flaws
+
+
+def _usual(document: Document, url: str) -> Any:
+    """feedparser's dictionary with the plain entries put into it. None where it has to read the document as a whole.
+
+    Entries can be read apart from each other wherever they can be told apart by their bytes.
+    """
+    if not document.whole or not document.layout.apart or reader.names_a_base(document.data):
+        return None
+    kind, items = plain.read(document.data)
+    numbers = [number for number, item in enumerate(items) if item is not None]
+    if not numbers or len(items) != len(document.layout.slices):
+        return None
+    try:
+        data = reader.read(_without(document, numbers).data, url)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - which of the entries it is, is found out entry by entry
+        return None
+    unusual = iter(data.entries)
+    if not data.version.startswith(kind) or len(data.entries) != len(items) - len(numbers):
+        return None
+    data["entries"] = [item if item is not None else next(unusual) for item in items]
+    return data
 
 
 def _home(head: Any) -> str | None:

@@ -4,6 +4,7 @@ schema     tables, full-text search, documentation; migrations
 views      what people look at; sql/ has the examples and datasette's metadata
 database   opening: who may, which file is refused, one writer at a time; copies of the whole file
 store      the writer's side, by noun: feeds, articles, stories; retention
+memory     what the next digest of a feed needs to know
 wal        keeps the log small while others read
 index      what matching looks up
 read       what is published and shown: read-only
@@ -19,6 +20,7 @@ from aggregator.store.feeds import Due, Outcome
 from aggregator.store.health import Check, checks
 from aggregator.store.hubs import Hub
 from aggregator.store.index import StoreIndex, probe, sweep
+from aggregator.store.memory import Memory
 from aggregator.store.metadata import metadata
 from aggregator.store.pages import Before, Pages, Slow, Wanted, open_pages
 from aggregator.store.query import to_match, unspaced
@@ -34,6 +36,7 @@ __all__ = [
     "Example",
     "Expired",
     "Hub",
+    "Memory",
     "Outcome",
     "Pages",
     "Read",

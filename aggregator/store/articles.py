@@ -107,14 +107,6 @@ class Articles:
             ),
         )
 
-    def habits(self, feed: int) -> clean.Habits:
-        """What the feed's last articles have near their edges, newest first."""
-        rows = self.connection.execute(
-            "SELECT marks FROM _edges WHERE feed_id = ? ORDER BY article_id DESC LIMIT ?",
-            (feed, clean.habits.REMEMBERED),
-        )
-        return clean.Habits(tuple(frozenset(json.loads(row["marks"])) for row in rows))
-
     def _edges(self, article: int, feed: int, marks: Sequence[int]) -> None:
         self.connection.execute("INSERT OR REPLACE INTO _edges VALUES (?, ?, ?)", (article, feed, json.dumps(marks)))
         self.connection.execute(

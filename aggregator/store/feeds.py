@@ -16,6 +16,7 @@ from aggregator.schedule import Wishes
 from aggregator.schedule.moves import Move
 from aggregator.store.hashes import host_of
 from aggregator.store.hubs import Hubs
+from aggregator.store.memory import Memory, recall
 from aggregator.store.times import from_text, to_text
 
 
@@ -159,20 +160,9 @@ class Feeds:
         row = self.connection.execute(f"{_DUE} WHERE id = ? AND state = 'active'", (feed,)).fetchone()
         return None if row is None else _due(row)
 
-    def known_hashes(self, feed: int, most: int = 5000) -> frozenset[bytes]:
-        """Hashes of the feed's newest entries as stored."""
-        rows = self.connection.execute(
-            "SELECT hash FROM _sources WHERE article_id IN "
-            "(SELECT id FROM articles WHERE feed_id = ? ORDER BY first_seen_at DESC LIMIT ?)",
-            (feed, most),
-        )
-        return frozenset(row["hash"] for row in rows)
-
-    def known_sources(self, feed: int) -> dict[bytes, Seen]:
-        """The entries of the feed's last document by the hash of their source bytes: these need no reading again."""
-        row = self.connection.execute("SELECT sources FROM _feed_state WHERE feed_id = ?", (feed,)).fetchone()
-        found = json.loads(row["sources"]) if row is not None and row["sources"] else {}
-        return {bytes.fromhex(mark): Seen(guid, tuple(flaws)) for mark, (guid, *flaws) in found.items()}
+    def recall(self, feed: int) -> Memory:
+        """What the next digest of the feed needs to know."""
+        return recall(self.connection, feed)
 
     def record(self, outcome: Outcome, new: int, changed: int) -> str:
         """The poll itself: the feed's row, its state and a row in `fetches`; gives the feed's title.

@@ -23,6 +23,7 @@ from aggregator.errors import StoreError
 from aggregator.store.database import open_reader
 from aggregator.store.query import to_match
 from aggregator.store.read import Row
+from aggregator.store.tags import HAS_TAG, TAGGED
 from aggregator.store.times import to_text
 
 PATIENCE = 3.0  # seconds
@@ -45,10 +46,11 @@ class Before(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which stories the river shows: those with an article from one of `feeds`, in `language`, found by `query`."""
+    """Which stories the river shows: those with an article of `feed` with `tag`, in `language`, found by `query`."""
 
     query: str = ""
-    feeds: frozenset[int] | None = None
+    feed: int | None = None
+    tag: str | None = None
     language: str | None = None
     copied: bool = False
     before: Before | None = None
@@ -76,7 +78,7 @@ class Pages:
             chosen = "json_each(:found) AS found CROSS JOIN stories ON stories.id = found.value"
             values["found"] = json.dumps(found)
         else:
-            condition, more = _of_articles(wanted)
+            condition, more = _of_articles(wanted, HAS_TAG)
             if condition:
                 where.append(f"EXISTS (SELECT 1 FROM articles WHERE story_id = stories.id AND {condition})")
                 values |= more
@@ -325,13 +327,16 @@ def _among(match: str, articles: list[int]) -> dict[str, object]:
     }
 
 
-def _of_articles(wanted: Wanted) -> tuple[str, dict[str, object]]:
-    """The part of a filter that single articles pass, as SQL."""
+def _of_articles(wanted: Wanted, tagged: str = TAGGED) -> tuple[str, dict[str, object]]:
+    """The part of a filter that single articles pass, as SQL; `tagged` is the condition for a tag."""
     conditions: list[str] = []
     values: dict[str, object] = {}
-    if wanted.feeds is not None:
-        conditions.append("articles.feed_id IN (SELECT value FROM json_each(:feeds))")
-        values["feeds"] = json.dumps(sorted(wanted.feeds))
+    if wanted.feed is not None:
+        conditions.append("articles.feed_id = :feed")
+        values["feed"] = wanted.feed
+    if wanted.tag is not None:
+        conditions.append(tagged)
+        values["tags"] = json.dumps([wanted.tag])
     if wanted.language is not None:
         # A range on the index: the tag itself, or with subtags after a hyphen ("." is the character after it).
         conditions.append("(articles.language COLLATE NOCASE = :language "

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -15,6 +15,7 @@ from typing import Any
 from aggregator.filters import Filter, Subject
 from aggregator.model import Copy, Enclosure, Source, Story
 from aggregator.store.hashes import host_of
+from aggregator.store.tags import HAS_TAG
 from aggregator.store.times import from_text
 
 Row = dict[str, Any]
@@ -32,9 +33,11 @@ _LONGEST = 2 * 2**20  # characters of an article's HTML in the merged feed; the 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which stories an output shows: those with an article from one of `feeds` whose lead passes the patterns."""
+    """Which stories an output shows: those with an article from one of `feeds` (None: of any) that has one of `tags`
+    (none: whatever it has), and whose lead passes the patterns."""
 
     feeds: frozenset[int] | None = None
+    tags: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
@@ -56,24 +59,27 @@ class Read:
 
     def stories(self, most: int, choice: Choice | None = None) -> list[Story]:
         """The newest stories of a choice that the merged feed may show."""
-        where, values = "WHERE _entries.held = 0", []
+        where, article = "WHERE _entries.held = 0", []
         if choice is not None and (choice.include or choice.exclude):
             self.connection.create_function("chosen", 5, choice.matcher(), deterministic=True)
             where += " AND chosen(lead.title, lead.content_text, lead.author, lead.categories, lead.url)"
+        values: dict[str, object] = {"most": most}
         if choice is not None and choice.feeds is not None:
-            where += (
-                " AND EXISTS (SELECT 1 FROM articles AS a WHERE a.story_id = stories.id "
-                "AND a.feed_id IN (SELECT value FROM json_each(?)))"
-            )
-            values.append(json.dumps(sorted(choice.feeds)))
-        return self._stories(f"{where} ORDER BY stories.published_at DESC, stories.id DESC LIMIT ?", (*values, most))
+            article.append("articles.feed_id IN (SELECT value FROM json_each(:feeds))")
+            values["feeds"] = json.dumps(sorted(choice.feeds))
+        if choice is not None and choice.tags:
+            article.append(HAS_TAG)
+            values["tags"] = json.dumps(choice.tags)
+        if article:
+            where += f" AND EXISTS (SELECT 1 FROM articles WHERE story_id = stories.id AND {' AND '.join(article)})"
+        return self._stories(f"{where} ORDER BY stories.published_at DESC, stories.id DESC LIMIT :most", values)
 
     def archived(self, page: int) -> list[Story]:
         """The stories of an archive page, newest first."""
-        where = "WHERE stories.id IN (SELECT story_id FROM _archive WHERE page = ?)"
-        return self._stories(f"{where} ORDER BY stories.published_at DESC, stories.id DESC", (page,))
+        where = "WHERE stories.id IN (SELECT story_id FROM _archive WHERE page = :page)"
+        return self._stories(f"{where} ORDER BY stories.published_at DESC, stories.id DESC", {"page": page})
 
-    def _stories(self, where: str, values: Sequence[object]) -> list[Story]:
+    def _stories(self, where: str, values: Mapping[str, object]) -> list[Story]:
         rows = self.connection.execute(
             "SELECT stories.*, lead.author, lead.summary, lead.content_html, lead.categories, lead.enclosures, "
             "lead.language, feeds.url AS feed_url, feeds.title AS feed_title, feeds.home_page_url AS feed_home, "

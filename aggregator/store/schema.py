@@ -255,9 +255,31 @@ CREATE INDEX _corrections_other ON _corrections(other_id);
 CREATE INDEX _edges_feed ON _edges(feed_id, article_id);
 """
 
+_TAGS = """
+CREATE TABLE _feed_tags (          -- as feeds.yaml has them
+    feed_id INTEGER NOT NULL REFERENCES feeds(id) ON DELETE CASCADE,
+    tag TEXT NOT NULL,
+    PRIMARY KEY (feed_id, tag)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _tags (               -- by the rules in feeds.yaml
+    article_id INTEGER NOT NULL REFERENCES articles(id) ON DELETE CASCADE,
+    tag TEXT NOT NULL,
+    PRIMARY KEY (article_id, tag)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _tagging (            -- which rules are in force, and how far the articles were judged by them
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    rules BLOB NOT NULL,
+    left INTEGER NOT NULL          -- articles with a lower id wait
+) STRICT;
+CREATE INDEX _tags_tag ON _tags(tag, article_id);
+CREATE INDEX _feed_tags_tag ON _feed_tags(tag, feed_id);
+"""
+
 # Only these columns are indexed, so a new story or similarity must not rewrite the index entry.
 # The names of the private tables, in their order: nothing else has to be told of a new one.
-PRIVATE = tuple(re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(_\w+)", f"{_MIGRATIONS}\n{_TABLES}", re.MULTILINE))
+PRIVATE = tuple(
+    re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(_\w+)", f"{_MIGRATIONS}\n{_TABLES}\n{_TAGS}", re.MULTILINE)
+)
 
 _FTS_TRIGGERS = """
 CREATE TRIGGER articles_ai AFTER INSERT ON articles BEGIN
@@ -396,6 +418,12 @@ DOCS: dict[str, dict[str | None, str]] = {
         "kept_url": "Address of the lead.",
         "removed_text": "What cleaning took out of the copy: footers, share lines.",
     },
+    "tags": {
+        None: "The tags of every article: those of its feed, and those that a rule of feeds.yaml gives it.",
+        "article_id": "articles.id.",
+        "tag": "The tag.",
+        "given_by": "feed or rule.",
+    },
     "feed_health": {
         None: "The state of each feed, those that need a look first.",
         "feed_id": "feeds.id.",
@@ -432,7 +460,12 @@ def first(db: Database) -> None:
     db.execute("INSERT INTO articles_fts (articles_fts, rank) VALUES ('rank', 'bm25(50.0, 1.0)')")
 
 
-STEPS: tuple[Step, ...] = (first,)  # step N makes version N of version N - 1; released ones are never changed
+def tags(db: Database) -> None:
+    """Version 2."""
+    _run(db, _TAGS)
+
+
+STEPS: tuple[Step, ...] = (first, tags)  # step N makes version N of version N - 1; released ones are never changed
 USER_VERSION = len(STEPS)  # a file with a higher one is refused
 
 

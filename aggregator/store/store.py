@@ -13,6 +13,7 @@ from aggregator.store.feeds import Feeds
 from aggregator.store.hubs import Hubs
 from aggregator.store.retention import Retention
 from aggregator.store.stories import Stories
+from aggregator.store.tags import Tags
 from aggregator.store.times import from_text, to_text
 from aggregator.store.wal import Wal
 
@@ -27,6 +28,7 @@ class Store:
         self.articles = Articles(connection)
         self.stories = Stories(connection)
         self.retention = Retention(connection)
+        self.tags = Tags(connection)
         self._wal = Wal(connection)
         self.entries = Entries(connection)
 

@@ -47,6 +47,12 @@ VIEWS = {
         JOIN feeds AS copying ON copying.id = copy.feed_id
         LEFT JOIN _verdicts AS verdict ON verdict.article_id = copy.id
         ORDER BY copy.published_at DESC, copy.id DESC""",
+    "tags": """
+        SELECT articles.id AS article_id, _feed_tags.tag, 'feed' AS given_by
+        FROM _feed_tags
+        JOIN articles ON articles.feed_id = _feed_tags.feed_id
+        UNION ALL
+        SELECT article_id, tag, 'rule' FROM _tags""",
     # Silent: nothing new for five times its usual gap, and for a week at least. Mostly copies: more than half, of ten
     # articles or more.
     "feed_health": """

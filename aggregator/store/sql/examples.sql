@@ -15,6 +15,13 @@ WHERE published_at > datetime('now', '-1 day') AND copies > 1
 ORDER BY copies DESC, published_at DESC
 LIMIT 20;
 
+-- by_tag: What is new under each tag? (put one in: WHERE tag = 'security')
+SELECT tag, published_at, feed, title
+FROM latest
+JOIN tags USING (article_id)
+ORDER BY published_at DESC
+LIMIT 20;
+
 -- who_copies_whom: Who republishes whom, how often, how fast and how completely? (30 days)
 SELECT copy_feed, kept_feed, count(*) AS copies, round(avg(hours_later), 1) AS hours_later,
        round(avg(similarity), 2) AS similarity, CAST(avg(words_dropped) AS INTEGER) AS words_dropped
