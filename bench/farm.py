@@ -71,10 +71,10 @@ class Farm:
         """About 52 KB with 25 entries, the newest first."""
         numbers = range(version + ENTRIES - 1, version - 1, -1)
         source = feed - 1 if feed % 10 == 9 else feed
-        return _FORMATS[feed % 3](feed, [(number, *_article(source, number)) for number in numbers]).encode()
+        return _FORMATS[feed % 3](feed, [(number, *article(source, number)) for number in numbers]).encode()
 
 
-def _article(feed: int, number: int) -> tuple[str, str]:
+def article(feed: int, number: int) -> tuple[str, str]:
     """A title and about 1.9 KB of HTML that no other article has."""
     dice = random.Random(feed * 1_000_003 + number)
     names = [f"{dice.choice('BDFGKLMNPRST')}{dice.choice(_WORDS)[1:]}{dice.randint(2, 99)}" for _ in range(12)]
