@@ -109,7 +109,7 @@ def _clean(store: Store, feeds: Mapping[int, Subscription], now: datetime) -> se
     ).fetchall()
     for row in rows:
         subscription = feeds.get(row["id"], Subscription(row["url"]))
-        learned = store.articles.habits(row["id"]).decided()
+        learned = store.feeds.recall(row["id"]).habits().decided()
         feed = Feed(row["url"], home_page_url=row["home_page_url"], language=row["language"])
         site, rules = site_of(feed, subscription, learned), cleaned_by(subscription)
         for article in _to_clean(store, row["id"], rules, site.learned):
