@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
-import bs4
-import soupsieve
+if TYPE_CHECKING:
+    import bs4  # slow to load, and few feeds have selectors
 
 
 def fault(selector: str) -> str | None:
     """What is wrong with a CSS selector, or None."""
+    import soupsieve
+
     try:
         soupsieve.compile(selector)
     except (soupsieve.SelectorSyntaxError, NotImplementedError) as error:
@@ -30,6 +33,8 @@ def without(html: str, selectors: tuple[str, ...]) -> tuple[str, tuple[str, ...]
 
 
 def _soup(html: str) -> bs4.BeautifulSoup:
+    import bs4
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # bs4 warns of texts that look like a file name or an address
         return bs4.BeautifulSoup(html, "html.parser")

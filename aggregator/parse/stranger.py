@@ -7,8 +7,6 @@ import warnings
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-import bs4
-
 _PAGE = re.compile(
     r"\s*(?:<!--.{0,2000}?-->\s*|<\?xml[^>]{0,200}>\s*)*<(?:!doctype\s+html|html|head|body)\b", re.S | re.I
 )
@@ -70,6 +68,8 @@ def what_is_it(text: str, page_only: bool = False) -> str | None:
 
 def feed_links(page: str, base: str) -> tuple[FeedLink, ...]:
     """The feeds that a web page names: declared ones in the page's order, then links that look like feeds of the site."""
+    import bs4  # slow to load, and most documents are feeds
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # bs4 warns of texts that look like a file name or an address
         soup = bs4.BeautifulSoup(page, "html.parser")
