@@ -5,11 +5,10 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import bs4  # 9 MiB, which every process would pay for that meets no selector
-
-
 from aggregator.clean.characters import legal
+
+if TYPE_CHECKING:
+    import bs4  # slow to load and 9 MiB, which every process would pay for that meets no selector
 
 
 def fault(selector: str) -> str | None:
