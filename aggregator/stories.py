@@ -54,6 +54,12 @@ class Editor:
         return taken
 
     def enter(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> None:
+        """Puts a stored article where it belongs as if it came now."""
+        decision = self._enter(article, now, fingerprint)
+        for doubtful in sorted(decision.doubts):
+            self._doubt(doubtful, now)
+
+    def _enter(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> dedupe.Decision:
         """Puts a stored article that is in no story where it belongs."""
         stories = self.store.stories
         decision = self._match(article, now, fingerprint)
@@ -66,6 +72,7 @@ class Editor:
         else:
             stories.join(article, decision.verdict.story)
         self._entered(article, decision, now)
+        return decision
 
     def _add(self, feed: int, item: Item, arrivals: Arrivals, now: datetime) -> Saved:
         """Stores a new article in the story it belongs to, or in one of its own."""
@@ -78,6 +85,8 @@ class Editor:
         article = arrivals.add(item, decision.verdict.story)
         arrivals.write()
         self._entered(article, decision, now)
+        for doubtful in sorted(decision.doubts):
+            self._doubt(doubtful, now)
         return Saved(article, "new")
 
     def _entered(self, article: int, decision: dedupe.Decision, now: datetime) -> None:
@@ -91,15 +100,13 @@ class Editor:
                 self._unite(article, other, now)
         if learned := frozenset().union(*decision.boilerplate.learned):
             self.review(learned, now)
-        for doubtful in decision.doubts:
-            self._doubt(doubtful, now)
 
     def _place(self, saved: Saved, now: datetime) -> None:
         """Puts a revised article where it belongs now."""
         stories = self.store.stories
         story = stories.story_of(saved.article)
         if story is None:
-            self.enter(saved.article, now, saved.fingerprint)
+            self._enter(saved.article, now, saved.fingerprint)
             return
         if saved.change == "same":
             self._settle(story, now, reworded=False)
@@ -120,7 +127,7 @@ class Editor:
         if verdict.kind == "alone" and not self.store.corrections.together(saved.article):
             stories.leave(saved.article)
             self._settle(story, now, reworded=False)
-            self.enter(saved.article, now, saved.fingerprint)
+            self._enter(saved.article, now, saved.fingerprint)
             return
         stories.verdict(saved.article, replace(verdict, kind="person") if verdict.kind == "alone" else verdict, now)
         self._settle(story, now, reworded=False)
@@ -136,7 +143,7 @@ class Editor:
             self.store.corrections.correct("apart", article, other, now)
         stories.leave(article)
         self._settle(story, now, reworded=False)
-        self.enter(article, now)
+        self._enter(article, now)
         return stories.story_of(article)
 
     def merge(self, a: int, b: int, now: datetime) -> int:
@@ -206,7 +213,7 @@ class Editor:
             if verdict.kind == "alone":
                 stories.leave(article)
                 self._settle(story, now, reworded=False)
-                self.enter(article, now)
+                self._enter(article, now)
 
     def limits(self, feed: int, article: int) -> dedupe.Limits:
         """The operator's settings, for an article of a feed."""
@@ -214,15 +221,20 @@ class Editor:
         return dedupe.Limits(self.settings.threshold, may, self.store.corrections.apart(article))
 
     def _doubt(self, story: int, now: datetime) -> None:
-        """Parts recent copies under other titles from a text that one feed has under several: which one did they mean?"""
+        """Parts recent copies under other titles from a text that one feed has under several: which one did they mean?
+
+        Only what comes raises doubts, not what is placed again because of them: that could go round for ever.
+        """
         stories = self.store.stories
-        lead = stories.lead_of(story)
-        for article in sorted(stories.joined_since(story, now - REVIEW) - {lead}):
+        for article in sorted(stories.joined_since(story, now - REVIEW)):
+            # What was placed again before may have moved the rest.
+            if stories.story_of(article) != story or (lead := stories.lead_of(story)) == article:
+                continue
             titles = (stories.candidate(each).title for each in (article, lead))
             if not self.store.corrections.together(article) and not dedupe.are_alike(*titles):
                 stories.leave(article)
                 self._settle(story, now, reworded=False)
-                self.enter(article, now)
+                self._enter(article, now)
 
     def _unite(self, article: int, other: Verdict, now: datetime) -> None:
         """Joins another story that `article` is a copy of, if it is one with this story's lead, too: no chains."""
@@ -261,7 +273,7 @@ class Editor:
                 self._settle(story, now, reworded=False)
                 out.append(article)
         for article in out:
-            self.enter(article, now)
+            self._enter(article, now)
         for article in stay:
             story = stories.story_of(article)
             assert story is not None

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from aggregator.clean import Site
 from aggregator.config import Dedupe
@@ -279,3 +282,22 @@ def test_a_copy_under_a_like_title_stays_when_its_text_comes_again_under_another
     a, b = desk.put("a", MOLE, FULL), desk.put("b", f"{MOLE} | The Post", f"By our own hand. {FULL}")
     c = desk.put("a", "The week in pictures", FULL)
     assert desk.stories() == [[a, b], [c]]
+
+
+ENDS = ("", " Really.", " Indeed so.", " No way.")
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(ENDS)), min_size=4, max_size=6))
+@settings(max_examples=25, deadline=None)
+@example([("c", " Really."), ("a", ""), ("b", " No way."), ("b", ""), ("a", " Indeed so.")])
+def test_standing_notes_of_several_feeds_come_to_rest(came: list[tuple[str, str]]) -> None:
+    """Each has a title of its own; what is placed again because of one must not raise doubts about the others for ever."""
+    with TemporaryDirectory() as folder, open_writer(Path(folder) / "x.db") as connection:
+        desk = Desk().open(Store(connection), Dedupe())
+        for (feed, end), title in zip(
+            came, ("One road", "Evil sun", "Won it", "Six brides", "Purple rain", "Tea"), strict=False
+        ):
+            desk.put(feed, title, NOTES + end)
+        stories = desk.stories()
+        assert sorted(article for story in stories for article in story) == list(range(1, len(came) + 1))
+        assert connection.execute("SELECT count(*) FROM stories").fetchone()[0] == len(stories)
