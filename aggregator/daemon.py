@@ -8,7 +8,7 @@ import dataclasses
 import importlib.metadata
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -62,7 +62,8 @@ class Daemon:
         self.metrics = Metrics(importlib.metadata.version("aggregator"))
         self.engine = engine
         self.clock = clock or (lambda: datetime.now(UTC))
-        self._file = _stamp(config.file)
+        self._files = config.files
+        self._file = _stamps(self._files)
         self._asked = asyncio.Event()  # SIGHUP: read feeds.yaml again, changed or not
         self._tasks: set[asyncio.Task[None]] = set()
         self._down = False  # whether we have said that nothing can be reached
@@ -291,7 +292,7 @@ class Daemon:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._asked.wait(), LOOK)
-            stamp = _stamp(self.config.file)
+            stamp = _stamps(self._files)
             if self._asked.is_set() or (stamp == seen and stamp != self._file):
                 self._asked.clear()
                 self._file = stamp
@@ -311,12 +312,14 @@ class Daemon:
                 log.error("%s", fault)
             log.error("%s has %d faults; the last good one stays in force", self.config.file, len(faults))
             self._refused(faults)
+            self._files |= {Path(fault.file) for fault in error.faults}  # which may be the ones to be mended
             return False
         if (config.database, config.server) != (self.config.database, self.config.server):
             log.warning("database and server change with the next start")
             config = dataclasses.replace(config, database=self.config.database, server=self.config.server)
         await self.aggregator.reconfigure(config)
         self.config = config
+        self._files = config.files
         self._refused(())
         log.info("%s is in force: %d feeds", config.file, len(config.feeds))
         await self.tick()
@@ -367,6 +370,11 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def _stamps(paths: Iterable[Path]) -> frozenset[tuple[Path, tuple[int, int, int] | None]]:
+    """Changes when one of the files does."""
+    return frozenset((path, _stamp(path)) for path in paths)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

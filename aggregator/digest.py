@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -36,6 +38,8 @@ class Item:
     entry: Entry
     article: Article
     hash: bytes
+    packed: bytes = b""  # the entry as the file keeps it: made where the cleaning is done, not where one writer waits
+    rules: int = clean.VERSION  # see `cleaned_by`
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def digest(job: Job) -> Digest | ParseError:
             flaws.append(f"entry {number + 1} could not be cleaned: {type(error).__name__}: {error}"[:300])
             failed.add(entry.guid)
             continue
-        cleaned.append(Item(entry, article, mark))
+        cleaned.append(Item(entry, article, mark, packed(entry), cleaned_by(job.subscription)))
     items, filtered = [], 0
     for item in _relearned(cleaned, job, site):
         published = item.article.published or item.article.updated
@@ -105,10 +109,21 @@ def digest(job: Job) -> Digest | ParseError:
 def digest_entry(entry: Entry, site: clean.Site) -> Article:
     """One entry, cleaned and fingerprinted."""
     article = clean.clean(entry, site)
-    text = article.content_text
-    for block in article.faint:
-        text = text.replace(block, "\n", 1)
-    return dataclasses.replace(article, fingerprint=dedupe.hashes(text, article.title))
+    found = dedupe.hashes(article.content_text, article.title, article.faint)
+    return dataclasses.replace(article, fingerprint=found)
+
+
+def packed(entry: Entry) -> bytes:
+    """An entry as JSON, compressed (zlib); `replay.entry_of` reads it."""
+    text = json.dumps(entry, ensure_ascii=False, default=_plain)
+    return zlib.compress(text.encode("utf-8", "replace"), 6)
+
+
+def _plain(value: object) -> object:
+    """What JSON has no form for: dataclasses by their fields, times in words."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return str(value)
 
 
 def subject_of(article: Article) -> Subject:
@@ -119,7 +134,8 @@ def subject_of(article: Article) -> Subject:
 def site_of(feed: Feed, subscription: Subscription, learned: clean.Decision | None = None) -> clean.Site:
     """What cleaning needs to know of a feed; `learned` is what it repeats around its articles (store: `habits`)."""
     known = learned if learned is not None and subscription.learn else clean.Decision()
-    return clean.Site(feed.url, feed.home_page_url, feed.language, subscription.remove, known)
+    rules = clean.rules.ready(subscription.rules)
+    return clean.Site(feed.url, feed.home_page_url, feed.language, subscription.remove, known, rules)
 
 
 def _relearned(items: list[Item], job: Job, site: clean.Site) -> list[Item]:
@@ -143,9 +159,15 @@ def entry_hash(entry: Entry, subscription: Subscription) -> bytes:
     return hashlib.blake2b(repr(made_of).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def cleaned_by(subscription: Subscription) -> int:
+    """A number for the rules and wishes by which a feed's entries are cleaned. A replay cleans what has another again."""
+    wishes = (subscription.remove, subscription.learn, subscription.rules)
+    return clean.VERSION if wishes == ((), True, None) else clean.VERSION | zlib.crc32(repr(wishes).encode()) << 8
+
+
 def wishes(subscription: Subscription) -> tuple[object, ...]:
     """All that the operator can say about what becomes of a feed's entries."""
-    text = (subscription.remove, subscription.learn, subscription.full_text)
+    text = (subscription.remove, subscription.learn, subscription.rules, subscription.full_text)
     return (*text, subscription.include, subscription.exclude, subscription.since)
 
 

@@ -6,11 +6,20 @@ Subscription of OPML. All datetimes are aware and in UTC.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
 Role = Literal["origin", "republisher"]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRules:
+    """Cleaning rules from a file of the operator's, checked; `data` is the file as JSON, without its comments."""
+
+    version: str  # another one for other data
+    data: str = field(repr=False)
+    file: str = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,7 @@ class Subscription:
     full_text: bool = False
     remove: tuple[str, ...] = ()
     learn: bool = True
+    rules: OwnRules | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     since: datetime | None = None
@@ -163,7 +173,6 @@ class Article:
     source: Source | None
     credits: tuple[str, ...]  # addresses named as where the text is from
     fingerprint: tuple[int, ...] = ()  # see dedupe.fingerprint
-    image: str | None = None  # address of the one to show beside the title
     edges: tuple[int, ...] = ()  # marks of the blocks near its edges, see clean.habits
     faint: tuple[str, ...] = ()  # blocks of content_text that the feed repeats too often to tell copies by
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from aggregator import clean, dedupe
+from aggregator import clean
 from aggregator.config import Dedupe
-from aggregator.digest import Item, digest_entry, entry_hash
-from aggregator.model import Enclosure, Entry, Source, Subscription, Text
-from aggregator.store import Saved, Store, unpack
+from aggregator.digest import Item, cleaned_by, digest_entry, entry_hash, site_of
+from aggregator.model import Enclosure, Entry, Feed, Source, Subscription, Text
+from aggregator.store import FINGERPRINTED, Store, fingerprint, unpack
 from aggregator.stories import Editor
 
 
@@ -53,10 +53,9 @@ def replay(store: Store, settings: Dedupe, feeds: Mapping[int, Subscription], no
     rows = db.execute("SELECT id, first_seen_at FROM articles ORDER BY first_seen_at, id").fetchall()
     for row in rows:
         article, seen = row["id"], datetime.fromisoformat(row["first_seen_at"])
-        text = db.execute("SELECT content_text, title FROM articles WHERE id = ?", (article,)).fetchone()
-        fingerprint = dedupe.hashes(text["content_text"], text["title"])
-        store.stories.remember(article, fingerprint)
-        editor.place(Saved(article, "new", fingerprint), seen)
+        made = fingerprint(db.execute(f"SELECT {FINGERPRINTED} WHERE articles.id = ?", (article,)).fetchone())
+        store.stories.remember(article, made)
+        editor.enter(article, seen, made)
     store.stories.keep(shown, cleaned, now)
     after = {row[0]: row[1] for row in db.execute("SELECT id, story_id FROM articles")}
     leads = {row[0]: row[1] for row in db.execute("SELECT id, lead_article_id FROM stories")}
@@ -96,23 +95,48 @@ def _changes(
 
 
 def _clean(store: Store, feeds: Mapping[int, Subscription], now: datetime) -> set[int]:
-    """Cleans again what older rules have cleaned; gives the articles whose text or title is another now."""
+    """Cleans again what other rules have cleaned than those of today; gives the articles whose text or title changed.
+
+    Other rules are those of an older version, of the operator's file, and other wishes of the feed (`remove`, `learn`);
+    and what the feed has been learned to repeat since.
+    """
     db = store.connection
     changed = set()
     rows = db.execute(
-        "SELECT article_id, feed_id, entry, feeds.url, home_page_url, _feed_state.language FROM _sources "
-        "JOIN articles ON articles.id = article_id JOIN feeds ON feeds.id = feed_id "
-        "LEFT JOIN _feed_state USING (feed_id) WHERE rules <> ?",
-        (clean.VERSION,),
+        "SELECT feeds.id, feeds.url, home_page_url, language FROM feeds "
+        "LEFT JOIN _feed_state ON _feed_state.feed_id = feeds.id"
     ).fetchall()
     for row in rows:
-        subscription = feeds.get(row["feed_id"], Subscription(row["url"]))
-        site = clean.Site(row["url"], row["home_page_url"], row["language"], subscription.remove)
-        entry = entry_of(unpack(row["entry"]))
-        item = Item(entry, digest_entry(entry, site), entry_hash(entry, subscription))
-        if store.articles.save(row["feed_id"], item, {entry.guid}, now).change == "changed":
-            changed.add(int(row["article_id"]))
+        subscription = feeds.get(row["id"], Subscription(row["url"]))
+        learned = store.feeds.recall(row["id"]).habits().decided()
+        feed = Feed(row["url"], home_page_url=row["home_page_url"], language=row["language"])
+        site, rules = site_of(feed, subscription, learned), cleaned_by(subscription)
+        for article in _to_clean(store, row["id"], rules, site.learned):
+            packed = db.execute("SELECT entry FROM _sources WHERE article_id = ?", (article,)).fetchone()[0]
+            entry = entry_of(unpack(packed))
+            item = Item(entry, digest_entry(entry, site), entry_hash(entry, subscription), packed, rules)
+            stored = store.articles.stored(row["id"], item.article, {entry.guid})
+            if stored is not None and store.articles.revise(stored, item, now).change == "changed":
+                changed.add(article)
     return changed
+
+
+def _to_clean(store: Store, feed: int, rules: int, learned: clean.Decision) -> list[int]:
+    """The articles of a feed that were cleaned otherwise, or that hold what was learned since and was not cut."""
+    db = store.connection
+    found = db.execute(
+        "SELECT article_id FROM _sources JOIN articles ON articles.id = article_id WHERE feed_id = ? AND rules <> ?",
+        (feed, rules),
+    )
+    articles = [int(row[0]) for row in found]
+    if learned.cut:
+        marks = db.execute(
+            "SELECT article_id, marks FROM _edges JOIN _sources USING (article_id) "
+            "WHERE feed_id = ? AND rules = ? AND instr(removed, '\"learned\"') = 0",
+            (feed, rules),
+        )
+        articles += [int(row[0]) for row in marks if not learned.cut.isdisjoint(json.loads(row[1]))]
+    return sorted(articles)
 
 
 def entry_of(stored: dict[str, object]) -> Entry:

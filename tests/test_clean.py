@@ -18,11 +18,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator import yamlfile
-from aggregator.clean import Habits, Site, clean, furniture, habits, links, tokens
+from aggregator.clean import Habits, Site, clean, habits, rules, tokens
 from aggregator.clean.furniture import Block, Surroundings
 from aggregator.model import Article, Entry, Text
 from tests.conftest import DATA
@@ -39,7 +40,9 @@ BASE = "https://site.example/a/b"
 RUNS = lines("runs.txt")  # what runs something in a browser
 WRAPS = lines("wraps.txt")  # what confuses parsers; {} is where something that runs is put
 LINKS = [f'<a href="{scheme}">x</a>' for scheme in lines("schemes.txt")]
-RULES = Path(furniture.__file__).parent / "rules"
+RULES = rules.FOLDER
+FURNITURE = rules.ready().furniture
+TRACKERS = rules.ready().trackers
 
 
 def cleaned(html: str, base: str = BASE, plain: bool = False) -> Article:
@@ -89,6 +92,7 @@ def check_laws(article: Article) -> None:
     again = cleaned(article.content_html)
     assert again.content_html == article.content_html, "cleaned again it is another"
     assert again.content_text == article.content_text
+    assert tokens.written(article.content_html) == article.content_text, "the walk's text is another than the markup's"
     page = AsXml(article.content_html)
     ET.fromstring(f"<div>{''.join(page.out)}</div>")  # well-formed as XHTML, and escaped
     ET.fromstring(f"<content>{_escaped(article.content_html)}</content>")
@@ -156,11 +160,41 @@ def test_each_rule_finds_its_example_and_keeps_its_decoy(row: dict[str, object])
         edges = {"top": [Block(text), *article], "bottom": [*article, Block(text)]}
         for edge in edges if row["position"] == "any" else [str(row["position"])]:
             index = 0 if edge == "top" else 2
-            found = furniture.find(edges[edge], Surroundings(host))
+            found = FURNITURE.find(edges[edge], Surroundings(host))
             assert (index in found) is goes, f"{edge}: {text}"
             assert set(found) <= {index}
-    elsewhere = furniture.find([*article, Block(str(row["example"]))], Surroundings(frozenset({"other.example"})))
+    elsewhere = FURNITURE.find([*article, Block(str(row["example"]))], Surroundings(frozenset({"other.example"})))
     assert row["everywhere"] == "true" or elsewhere.get(2) != row["id"]
+
+
+def beginnings(pattern: str, length: int) -> set[str]:
+    """All that a match may begin with, in lower case, as far as `length` letters and one letter beyond any alphabet tell."""
+    compiled = regex.compile(pattern, regex.IGNORECASE)
+    letters = sorted({*map(chr, range(0x20, 0x7F)), *pattern.lower(), *pattern.upper(), "\u2603", "\u0436"})
+    found, longer = set(), {""}
+    for _ in range(length):
+        complete = {start for start in longer if compiled.match(start)}
+        found |= complete
+        longer = {
+            start + letter
+            for start in longer - complete
+            for letter in letters
+            if (start or letter != " ") and compiled.match(start + letter, partial=True)
+        }
+    return {start.lower() for start in found | longer}
+
+
+@pytest.mark.parametrize("row", list(yamlfile.rows(RULES / "republishers.yaml")), ids=lambda row: str(row["id"]))
+def test_no_text_that_a_rule_knows_begins_otherwise(row: dict[str, object]) -> None:
+    known = row.get("begins")
+    if known is None:
+        return
+    assert isinstance(known, list)
+    length = max(map(len, known))
+    assert length <= 4
+    assert all(start == start.lower() for start in known)
+    left_out = {start for start in beginnings(str(row["pattern"]), length) if not start.startswith(tuple(known))}
+    assert left_out == set(), f"`begins` of {row['id']} lacks {sorted(left_out)}"
 
 
 def test_a_rule_has_a_name_of_its_own() -> None:
@@ -173,7 +207,7 @@ def test_a_rule_has_a_name_of_its_own() -> None:
 def test_no_rule_touches_the_middle(row: dict[str, object]) -> None:
     prose = "Engineers found cracks in eleven of the forty caissons last spring, and closed the basin at once. " * 3
     blocks = [Block(prose), Block(str(row["example"])), Block(prose)]
-    assert furniture.find(blocks, Surroundings(frozenset({str(row["host"])}))) == {}
+    assert FURNITURE.find(blocks, Surroundings(frozenset({str(row["host"])}))) == {}
 
 
 # Laws
@@ -222,7 +256,7 @@ def test_no_bytes_raise(data: bytes) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_no_address_raises(base: str, href: str) -> None:
-    for url in (links.resolve(base, href), links.resolve("https://x.example/", href)):
+    for url in (TRACKERS.resolve(base, href), TRACKERS.resolve("https://x.example/", href)):
         assert url is None or re.match(r"https?://", url, re.I)
         assert url is None or not re.search(r"[\s<>\"\x00-\x1f]", url)
 
@@ -233,7 +267,7 @@ def test_a_query_without_trackers_stays_byte_for_byte(pairs: list[str]) -> None:
     url = "https://x.example/p?" + "&".join(pairs)
     kept = [pair for pair in pairs if not pair.startswith(("utm_", "fbclid"))]
     expected = url if kept == pairs else "https://x.example/p" + ("?" + "&".join(kept) if kept else "")
-    assert links.without_trackers(url).rstrip("?") == expected.rstrip("?")
+    assert TRACKERS.without_trackers(url).rstrip("?") == expected.rstrip("?")
 
 
 # Learned by counting
@@ -293,8 +327,8 @@ def test_title_and_digits_are_masked_links_and_images_never() -> None:
 def test_what_is_never_cut(block: Block) -> None:
     article = blocks_of("Engineers found cracks in eleven of the forty caissons last spring." * 3)
     around = Surroundings(learned=frozenset({habits.mark(block, "")}))
-    assert furniture.find([*article, block], around) == {}
-    assert furniture.find([*article, Block(FOOTER)], Surroundings(learned=frozenset({habits.mark(Block(FOOTER), "")})))
+    assert FURNITURE.find([*article, block], around) == {}
+    assert FURNITURE.find([*article, Block(FOOTER)], Surroundings(learned=frozenset({habits.mark(Block(FOOTER), "")})))
 
 
 # What a parser must bear

@@ -253,6 +253,21 @@ def test_a_changed_file_is_in_force_and_a_bad_one_is_not(web: Web, tmp_path: Pat
     )  # fmt: skip
 
 
+def test_a_changed_file_of_cleaning_rules_is_in_force_and_a_bad_one_is_not(web: Web, tmp_path: Path) -> None:
+    text = "<p>The northern mole is rebuilt before the winter storms arrive.</p><p>Sent to you by the harbour.</p>"
+    web.pages["/a"] = Answer(rss(Post("Mole", text, "http://x.example/1")))
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("parameters: [harbour_*]\n")
+    config_for(tmp_path, web.url("/a"), more="defaults: {rules: rules.yaml}\n")
+    with running(tmp_path) as daemon:
+        daemon.ready()
+        daemon.wait(lambda: "Sent to you" in daemon.ask("/feed.json")[1], "published")
+        rules.write_text("republishers:\n  - {id: mine, pattern: Sent to you, example: Sent}\n")
+        daemon.wait(lambda: daemon.said("rules.yaml:2: republishers[0].pattern: does not match"), "the fault")
+        rules.write_text("republishers:\n  - {id: mine, pattern: Sent to you, example: Sent to you}\n")
+        daemon.wait(lambda: daemon.said("is in force"), "the mended file")
+
+
 def test_a_file_that_an_editor_has_only_begun_to_write_is_not_taken(web: Web, tmp_path: Path) -> None:
     web.pages["/a"] = Answer(rss(Post("One", link="http://x.example/1")))
     config_for(tmp_path, web.url("/a"))

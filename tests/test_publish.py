@@ -152,7 +152,7 @@ def test_authors_languages_and_pictures() -> None:
         None,
         None,
     ]
-    html = '<p><img src="data:x"><img alt="a" src="https://x.example/1.png?a&amp;b" width="1"></p>'
+    html = '<p><img src="data:x"><img alt="a" src="https://x.example/1.png?a&amp;b" width="640"></p>'
     assert image(story(1, content_html=html)) == "https://x.example/1.png?a&b"
     sound = Enclosure("https://x.example/a.mp3", "audio/mpeg")
     picture = Enclosure("https://x.example/a.jpg", "image/jpeg")

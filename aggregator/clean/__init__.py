@@ -5,30 +5,37 @@ characters   illegal characters go, misread ones are repaired
 select       elements that the operator's CSS selectors name go (beautifulsoup4)
 defuse       what would stall a parser goes
 tokens       one parse; the fragment as a flat list
-page         one walk: addresses, images, embeds, hidden nodes; runs of text
-furniture    which runs a republisher added, by rules (rules/*.yaml); habits: by counting
+walk         one walk: addresses (links), images, embeds, hidden nodes; runs of text
+furniture    which runs a republisher added, by rules; habits: by counting
+rules        the data of both, and an operator's own
 tidy         empty nodes and runs of line breaks go
 sanitize     nh3 with a fixed allow-list, last
+language     as declared, else guessed
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from aggregator.clean import habits as habits
-from aggregator.clean import links, select, shape, tokens, walk
+from aggregator.clean import links, rules, select, shape, tokens, walk
 from aggregator.clean.characters import legal, line
 from aggregator.clean.furniture import Surroundings
 from aggregator.clean.habits import Decision, Habits
+from aggregator.clean.language import declared, guessed
+from aggregator.clean.rules import Rules
 from aggregator.model import Article, Enclosure, Entry, Removal, Text
 
-__all__ = ["VERSION", "Decision", "Habits", "Site", "clean"]
+__all__ = ["VERSION", "Decision", "Habits", "Site", "address", "clean"]
 
-VERSION = 2  # of the rules: articles cleaned by another are cleaned again by a replay
+VERSION = 3  # of the rules: articles cleaned by another are cleaned again by a replay
 _SUMMARY = 300  # characters
-_SENTENCE_END = re.compile(r"(?<!\b\w)(?<!\b(?:Mr|Dr|St|No|vs))(?<!\bMrs)[.!?…][\"”’»)]*(?=\s+[^\sa-z])|[。！？]")
+_SENTENCE_END = re.compile(
+    r"[.!?…。！？](?:(?<=[。！？])|(?<!\b\w.)(?<!\b(?:Mr|Dr|St|No|vs).)(?<!\bMrs.)[\"”’»)]*(?=\s+[^\sa-z]))", re.DOTALL
+)
 _CHARACTERS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _UNPARTED = re.compile(f"[{_CHARACTERS}]")
 _WORD = re.compile(f"[{_CHARACTERS}]|[^\\s{_CHARACTERS}]+")
@@ -43,11 +50,12 @@ class Site:
     language: str | None = None
     remove: tuple[str, ...] = ()  # CSS selectors
     learned: Decision = field(default=Decision())
+    rules: Rules = field(default_factory=rules.ready)
 
     @property
     def hosts(self) -> frozenset[str]:
         """The names of the site, lower case."""
-        return frozenset(filter(None, (_host(self.url), _host(self.home_page_url))))
+        return _hosts(self.url, self.home_page_url)
 
 
 def clean(entry: Entry, site: Site) -> Article:
@@ -61,58 +69,63 @@ def clean(entry: Entry, site: Site) -> Article:
     if site.remove:
         markup, texts = select.without(markup, site.remove)
         removed += [Removal("remove", line(text, 10_000)) for text in texts]
-    around = Surroundings(site.hosts | {_host(url) or ""}, title, site.learned.cut)
-    done = shape.whole(markup, lambda part: walk.transform(part, base, around))
+    place = walk.Place(base, Surroundings(site.hosts | {_host(url) or ""}, title, site.learned.cut), site.rules)
+    done = shape.whole(markup, lambda part: walk.transform(part, place))
     removed += done.removed
     source = entry.source
-    credits = [links.resolve(base, link) for link in (*entry.via, *done.credits)]
-    if source is not None:
-        credits += [links.resolve(base, link) for link in (source.home_page_url, source.url)]
-    enclosures = tuple(_enclosures(entry, base))
+    named = (*entry.via, *done.credits, *((source.home_page_url, source.url) if source is not None else ()))
+    credits = [site.rules.trackers.resolve(base, link) for link in named]
     return Article(
         guid=line(entry.guid, 2100) or url,
         url=url,
-        title=title or line(done.text, 80) or url,
+        title=title or line(done.text[:400], 80) or url,
         author=line(entry.author, 300) or None if entry.author else None,
-        summary=_summary(entry, done.text, base, around),
+        summary=_summary(entry, done.text, place),
         content_html=done.html,
         content_text=done.text,
         removed=tuple(removed),
         categories=tuple(dict.fromkeys(filter(None, (line(category, 200) for category in entry.categories))))[:100],
-        enclosures=enclosures,
-        language=_language(entry.language) or _language(site.language),
-        word_count=_words(done.text),
+        enclosures=tuple(_enclosures(entry, base)),
+        language=declared(entry.language) or declared(site.language) or guessed(f"{title} {done.text[:4000]}"),
+        word_count=_words(done),
         published=entry.published,
         updated=entry.updated,
         source=source,
         credits=tuple(dict.fromkeys(link for link in credits if link and link != url)),
-        image=_lead_image(done.image, enclosures),
         edges=tuple(mark for mark, _ in done.edges),
         faint=tuple(text for mark, text in done.edges if mark in site.learned.faint),
     )
+
+
+def address(base: str, href: str | None) -> str | None:
+    """The absolute form of a link without what only tracks; None where it is no http or https address."""
+    return rules.ready().trackers.resolve(base, href)
 
 
 def _url(entry: Entry, site: Site) -> str:
     """Where the article is: its link, else whatever comes nearest; never empty."""
     candidates = [entry.url, entry.guid, *(enclosure.url for enclosure in entry.enclosures), site.home_page_url]
     for candidate in candidates:
-        if candidate and (url := links.resolve(site.url, candidate)) and (candidate != entry.guid or _host(candidate)):
+        if not candidate or (candidate == entry.guid and not _host(candidate)):
+            continue
+        if url := site.rules.trackers.resolve(site.url, candidate):
             return url
     return links.absolute(site.url, site.url) or site.url
 
 
 def _title(title: Text) -> str:
     value = legal(title.value[:20_000])
-    return shape.unescaped(line(tokens.text(value) if title.html else value))
+    marked = title.html and ("<" in value or "&" in value)
+    return shape.unescaped(line(tokens.text(value) if marked else value))
 
 
-def _summary(entry: Entry, text: str, base: str, around: Surroundings) -> str:
+def _summary(entry: Entry, text: str, place: walk.Place) -> str:
     """The feed's own, else the first sentences of the text."""
     if entry.content.value.strip() and entry.summary.value.strip():
-        own = walk.transform(shape.html(entry.summary)[: shape.LONGEST], base, around).text
-        if summary := line(own, 1000):
-            return summary
-    text = line(text[: 4 * _SUMMARY], 4 * _SUMMARY)
+        own = line(walk.words(shape.html(entry.summary)[: shape.LONGEST], place), 1000)
+        if own:
+            return own
+    text = line(text[: 2 * _SUMMARY], 2 * _SUMMARY)
     if len(text) <= _SUMMARY:
         return text
     sentence = max((end.end() for end in _SENTENCE_END.finditer(text, 0, _SUMMARY)), default=0)
@@ -121,18 +134,16 @@ def _summary(entry: Entry, text: str, base: str, around: Surroundings) -> str:
     return text[: text.rfind(" ", 0, _SUMMARY) if " " in text[:_SUMMARY] else _SUMMARY].rstrip(" ,;:–-") + "…"
 
 
-def _words(text: str) -> int:
+def _words(done: walk.Cleaned) -> int:
     """Words; in scripts that do not part them, characters count, as word processors do."""
+    text = done.text
     if len(text) > shape.LONGEST:  # a list of its words would be ten times its size
         return sum(1 for _ in _WORD.finditer(text))
-    if text.isascii():
+    if not text.isascii() and _UNPARTED.search(text):
+        return len(_UNPARTED.sub(" x ", text).split())
+    if "<pre" in done.html or not text:
         return len(text.split())
-    return len(_UNPARTED.sub(" x ", text).split())
-
-
-def _lead_image(first: str | None, enclosures: tuple[Enclosure, ...]) -> str | None:
-    """The image the feed attaches, else the first of the article that is worth it."""
-    return next((known.url for known in enclosures if (known.type or "").startswith("image/")), first)
+    return 1 + text.count(" ") + text.count("\n") - text.count("\n\n")  # one blank or gap between any two words
 
 
 def _enclosures(entry: Entry, base: str) -> list[Enclosure]:
@@ -144,9 +155,9 @@ def _enclosures(entry: Entry, base: str) -> list[Enclosure]:
     return found
 
 
-def _language(value: str | None) -> str | None:
-    value = (value or "").strip().replace("_", "-")
-    return value if re.fullmatch(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}", value) else None
+@functools.lru_cache(maxsize=256)
+def _hosts(*urls: str | None) -> frozenset[str]:
+    return frozenset(filter(None, map(_host, urls)))
 
 
 def _host(url: str | None) -> str | None:

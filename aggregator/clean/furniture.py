@@ -6,18 +6,18 @@ import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-from aggregator import yamlfile
 from aggregator.clean import habits
 
-_FOLDER = Path(__file__).parent / "rules"
 MOST = 0.6  # of an article's text; where furniture would be more than that, it is no furniture
 DEEPEST = 80  # blocks looked at from each edge
 _LONGEST = 1500  # characters of a block that a rule may know; longer ones are prose
 _MEDIA_PASSED = 2  # images between the edge and a rule's text that do not shield it
 _LINKS_PASSED = 30  # lines that are links only, between the edge and the heading of a list of them
+_BEGINNING = 4  # letters by which the rules that may match are chosen
+
+Position = Literal["top", "bottom", "any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,16 @@ class Rule:
 
     id: str
     host: str | None
-    everywhere: bool
-    position: Literal["top", "bottom", "any"]
-    pattern: re.Pattern[str]
+    everywhere: bool  # not only at `host`
+    position: Position
+    pattern: str  # a regular expression; its letters match either case
+    longest: int = _LONGEST  # characters of a text that it may know
+    begins: tuple[str, ...] = ("",)  # what a match begins with, in lower case: other texts need not be tried
     lists: bool = False  # the heading of a list of links, which goes with it
     tail: bool = False  # also known at the end of a block, after a full stop
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """The text of one block of an article and what else matters for whether it is furniture."""
 
     text: str
@@ -62,34 +63,89 @@ class Surroundings:
     learned: frozenset[int] = frozenset()
 
 
-@functools.cache
-def rules() -> tuple[Rule, ...]:
-    """All shipped rules, by block text."""
-    return tuple(
-        Rule(
-            id=str(row["id"]),
-            host=str(row["host"]) if row["host"] else None,
-            everywhere=row["everywhere"] == "true",
-            position=row["position"],  # type: ignore[arg-type]
-            pattern=re.compile(str(row["pattern"]), re.IGNORECASE),
-            lists=row.get("lists") == "true",
-            tail=row.get("tail") == "true",
+class Furniture:
+    """The rules, and what they find. Patterns are compiled when a text begins as they do: few ever are."""
+
+    def __init__(self, rules: Iterable[Rule], classes: Iterable[tuple[str, str]]) -> None:
+        """`classes` are (rule id, regular expression for one whole class name or id)."""
+        self.rules = tuple(rules)
+        self.classes = tuple(classes)
+
+    def hint(self, names: str) -> str | None:
+        """The rule that knows one of these class names (or the id) of an element as furniture."""
+        return _hint(self, names)
+
+    def find(self, blocks: Blocks, around: Surroundings) -> dict[int, str]:
+        """Which blocks are furniture: index -> rule id. All of it goes, or none where too little would be left."""
+        found = self.candidates(blocks, around)
+        return found if is_little(found, blocks) else {}
+
+    def candidates(self, blocks: Blocks, around: Surroundings) -> dict[int, str]:
+        """What is furniture at either edge, however much of the article it is."""
+        found: dict[int, str] = {}
+        edges: tuple[tuple[Position, Sequence[int]], ...] = (
+            ("bottom", range(len(blocks) - 1, -1, -1)),
+            ("top", range(len(blocks))),
         )
-        for row in yamlfile.rows(_FOLDER / "republishers.yaml")
-    )
+        for position, order in edges:
+            self._edge(order[:DEEPEST], blocks, (position, around), found)
+        return found
 
+    def tail(self, text: str, around: Surroundings) -> tuple[int, str] | None:
+        """Where furniture begins at the end of a block's text, after the end of a sentence, and its rule."""
+        starts = [sentence.end() for sentence in _SENTENCE.finditer(text, max(0, len(text) - _LONGEST))]
+        if around.title and (at := text.rfind(around.title)) > 0 and (named := _NAMES_THE_POST.search(text[:at])):
+            starts.append(named.start())  # "By Jo Roe The post <title> appeared first on …" has no full stop
+        for start in starts:
+            if rule := self._matching(text[start:], "bottom", around, tails=True):
+                return start, rule.id
+        return None
 
-@functools.lru_cache(maxsize=4096)
-def hint(names: str) -> str | None:
-    """The rule that knows one of these class names (or the id) of an element as furniture."""
-    found = _classes().search(names)
-    return found.lastgroup.replace("_", "-") if found and found.lastgroup else None
+    def _edge(
+        self, order: Sequence[int], blocks: Blocks, where: tuple[Position, Surroundings], found: dict[int, str]
+    ) -> None:
+        position, around = where
+        media = 0
+        links: list[int] = []  # passed lines that are links only: a list that waits for its heading
+        for index in order:
+            block = blocks[index]
+            if index in found or (not block.text and not block.media):
+                continue
+            if block.hint is not None:
+                found[index] = block.hint
+                continue
+            if block.media and not block.text and not block.protected and media < _MEDIA_PASSED:
+                media += 1
+                continue
+            rule = None if block.protected else self._rule(block, position, around)
+            if rule is not None and (not links or rule.lists):
+                found[index] = rule.id
+                found.update(dict.fromkeys(links, rule.id))
+                links.clear()
+            elif position == "bottom" and block.linked and not block.protected and len(links) < _LINKS_PASSED:
+                links.append(index)
+            else:
+                break
 
+    def _rule(self, block: Block, position: Position, around: Surroundings) -> Rule | None:
+        if len(block.text) > _LONGEST:
+            return None
+        if rule := self._matching(block.text, position, around):
+            return rule
+        if around.learned and habits.may_go(block) and habits.mark(block, around.title) in around.learned:
+            return _LEARNED
+        return None
 
-def find(blocks: Blocks, around: Surroundings) -> dict[int, str]:
-    """Which blocks are furniture: index -> rule id. All of it goes, or none where too little would be left."""
-    found = candidates(blocks, around)
-    return found if is_little(found, blocks) else {}
+    def _matching(self, text: str, position: Position, around: Surroundings, tails: bool = False) -> Rule | None:
+        """The rule that knows this text at this edge; with `tails` one that also knows the end of a block."""
+        for rule in _beginning(self, text[:_BEGINNING].lower(), position):
+            if len(text) > rule.longest or (tails and not rule.tail):
+                continue
+            if not rule.everywhere and not any(f".{host}".endswith(f".{rule.host}") for host in around.hosts):
+                continue
+            if _compiled(rule.pattern).match(text):
+                return rule
+        return None
 
 
 def is_little(found: Iterable[int], blocks: Blocks) -> bool:
@@ -98,93 +154,33 @@ def is_little(found: Iterable[int], blocks: Blocks) -> bool:
     return sum(len(blocks[index].text) for index in found) <= MOST * total
 
 
-def candidates(blocks: Blocks, around: Surroundings) -> dict[int, str]:
-    """What is furniture at either edge, however much of the article it is."""
-    found: dict[int, str] = {}
-    for position, order in (("bottom", range(len(blocks) - 1, -1, -1)), ("top", range(len(blocks)))):
-        _edge(order[:DEEPEST], blocks, (position, around), found)
-    return found
-
-
-def _edge(order: Sequence[int], blocks: Blocks, where: tuple[str, Surroundings], found: dict[int, str]) -> None:
-    position, around = where
-    media = 0
-    links: list[int] = []  # passed lines that are links only: a list that waits for its heading
-    for index in order:
-        block = blocks[index]
-        if index in found or (not block.text and not block.media):
-            continue
-        if block.hint is not None:
-            found[index] = block.hint
-            continue
-        if block.media and not block.text and not block.protected and media < _MEDIA_PASSED:
-            media += 1
-            continue
-        rule = None if block.protected else _rule(block, position, around)
-        if rule is not None and (not links or rule.lists):
-            found[index] = rule.id
-            found.update(dict.fromkeys(links, rule.id))
-            links.clear()
-        elif position == "bottom" and block.linked and not block.protected and len(links) < _LINKS_PASSED:
-            links.append(index)
-        else:
-            break
-
-
-def _rule(block: Block, position: str, around: Surroundings) -> Rule | None:
-    if len(block.text) > _LONGEST:
-        return None
-    known, pattern = _for_hosts(around.hosts, position)
-    match = pattern.match(block.text)
-    if match is not None and match.lastgroup is not None:
-        return known[int(match.lastgroup[1:])]
-    if around.learned and habits.may_go(block) and habits.mark(block, around.title) in around.learned:
-        return _LEARNED
-    return None
-
-
-def tail(text: str, around: Surroundings) -> tuple[int, str] | None:
-    """Where furniture begins at the end of a block's text, after the end of a sentence, and its rule."""
-    known, _ = _for_hosts(around.hosts, "bottom")
-    starts = [sentence.end() for sentence in _SENTENCE.finditer(text, max(0, len(text) - _LONGEST))]
-    if around.title and (at := text.rfind(around.title)) > 0 and (named := _NAMES_THE_POST.search(text[:at])):
-        starts.append(named.start())  # "By Jo Roe The post <title> appeared first on …" has no full stop
-    for rule in known:
-        if rule.tail:
-            for start in starts:
-                if rule.pattern.match(text[start:]):
-                    return start, rule.id
-    return None
-
-
 _NAMES_THE_POST = re.compile(
     r"(?:The (?:post|article|story|entry)|L[’']article|La entrada|Der Beitrag|O post|Het bericht|Il post) $"
 )
 _SENTENCE = re.compile(r"[.!?…][\"”’»)\]]*\s+(?=\S)")
-_LEARNED = Rule("learned", None, True, "any", re.compile(""))
+_LEARNED = Rule("learned", None, True, "any", "")
 
 
-@functools.lru_cache(maxsize=512)
-def _for_hosts(hosts: frozenset[str], position: str) -> tuple[tuple[Rule, ...], re.Pattern[str]]:
-    """The rules for these hosts and edge, and all of them as one pattern: group "r3" is the fourth."""
-
-    def applies(rule: Rule) -> bool:
-        if rule.position not in (position, "any"):
-            return False
-        return rule.everywhere or any(host == rule.host or host.endswith(f".{rule.host}") for host in hosts)
-
-    known = tuple(rule for rule in rules() if applies(rule))
-    return known, _joined(known)
-
-
-@functools.lru_cache(maxsize=64)
-def _joined(known: tuple[Rule, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?P<r{n}>{rule.pattern.pattern})" for n, rule in enumerate(known)), re.IGNORECASE)
-
-
-@functools.cache
-def _classes() -> re.Pattern[str]:
-    names = (
-        f"(?P<{str(row['id']).replace('-', '_')}>{row['names']})" for row in yamlfile.rows(_FOLDER / "classes.yaml")
+@functools.lru_cache(maxsize=4096)
+def _beginning(furniture: Furniture, letters: str, position: Position) -> tuple[Rule, ...]:
+    """The rules for texts that begin with these letters."""
+    return tuple(
+        rule for rule in furniture.rules if rule.position in (position, "any") and letters.startswith(rule.begins)
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+@functools.lru_cache(maxsize=4096)
+def _hint(furniture: Furniture, names: str) -> str | None:
+    found = _classes(furniture).search(names)
+    return furniture.classes[int(found.lastgroup[1:])][0] if found and found.lastgroup else None
+
+
+@functools.lru_cache(maxsize=8)
+def _classes(furniture: Furniture) -> re.Pattern[str]:
+    names = (f"(?P<c{number}>{pattern})" for number, (_, pattern) in enumerate(furniture.classes))
     return re.compile(rf"(?<![\w-])(?:{'|'.join(names)})(?![\w-])", re.I)

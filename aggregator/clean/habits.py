@@ -31,6 +31,7 @@ _CONTACT = re.compile(
     re.I,
 )
 _DIGITS = re.compile(r"\d+")
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +85,19 @@ def mark(block: Block, title: str) -> int:
     text = block.text.casefold()
     if len(title) >= 4:
         text = text.replace(title.casefold(), "\x00")
-    made_of = "\x1f".join((_DIGITS.sub("0", text), *block.addresses))
+    made_of = [_masked(text), *(address.encode("utf-8", "replace") for address in block.addresses)]
     # 63 bits: SQLite's integers have a sign.
-    return int.from_bytes(hashlib.blake2b(made_of.encode("utf-8", "replace"), digest_size=8).digest(), "big") >> 1
+    return int.from_bytes(hashlib.blake2b(b"\x1f".join(made_of), digest_size=8).digest(), "big") >> 1
+
+
+def _masked(text: str) -> bytes:
+    """The text with each number as one 0."""
+    if not text.isascii():
+        return _DIGITS.sub("0", text).encode("utf-8", "replace")
+    data = text.encode().translate(_ZEROS)  # a third of what the regular expression costs
+    while b"00" in data:
+        data = data.replace(b"00", b"0")
+    return data
 
 
 def _is_heading(text: str) -> bool:

@@ -14,6 +14,8 @@ LAZY = (
     "data-canonical-src data-echo"
 ).split()
 LAZY_SETS = "data-srcset data-lazy-srcset data-original-set data-ezsrcset".split()
+_LAZY = frozenset(LAZY)
+_LAZY_ALL = frozenset((*LAZY, *LAZY_SETS))
 _PLACEHOLDER = re.compile(
     r"data:|about:|.*/(?:[\w-]*(?:placeholder|spacer|blank|transparent|lazy|loading|grey|gray|pixel|1x1|empty|clear)[\w-]*)"
     r"\.(?:gif|png|svg|jpe?g|webp)(?:[?#]|$)",
@@ -25,26 +27,26 @@ _CANDIDATE = re.compile(r"[\s,]*(\S*[^\s,])(?:\s+([^,\s]+))?\s*(?:,|$)|[\s,]+$")
 _DESCRIPTOR = re.compile(r"\d+(?:\.\d+)?[wxh]")
 _LONGEST_SET = 20_000
 _KEPT = frozenset("alt title lang dir id loading".split())
-_LEAST_LEAD = 80  # pixels
-_ICON = re.compile(r"emoji|smil(?:ey|ie)|gravatar|avatar|\bicons?\b|favicon|\blogo\b|badge|sprite|feedburner", re.I)
 _SIZE = re.compile(r"\s*(\d{1,6})(?:\.\d+)?\s*(?:px)?\s*")
 _STYLE_SIZE = re.compile(r"(?:^|;)\s*(width|height)\s*:\s*(\d{1,6})(?:\.\d+)?\s*(?:px)?\s*(?=!|;|$)", re.I)
 
 
-def image(attributes: Mapping[str, str], base: str) -> dict[str, str] | None:
+def image(attributes: Mapping[str, str], base: str, trackers: links.Trackers) -> dict[str, str] | None:
     """The attributes an image keeps, addresses absolute; None where it shows nothing or only counts its readers."""
     source = attributes.get("src", "").strip()
     source = "" if source.startswith("#") else source  # the page itself is no image
     real = links.absolute(base, source)
-    lazy = next((url for name in LAZY if (url := _lazy(name, attributes, base))), None)
-    if lazy and (
-        real is None or _PLACEHOLDER.match(source) or attributes.get("data-src") or "lazy" in _marks(attributes)
-    ):
-        real = lazy
-    found = srcset(candidates(attributes), base)
+    lazy = None
+    if not _LAZY.isdisjoint(attributes):
+        lazy = next((url for name in LAZY if (url := _lazy(name, attributes, base))), None)
+        if lazy and (
+            real is None or _PLACEHOLDER.match(source) or attributes.get("data-src") or "lazy" in _marks(attributes)
+        ):
+            real = lazy
+    found = srcset(candidates(attributes), base, trackers)
     if found and (real is None or _PLACEHOLDER.match(source)):
         real = largest(found) if lazy is None else real
-    if real is None or links.counts_readers(real):
+    if real is None or trackers.counts_readers(real):
         return None
     width, height = size(attributes)
     if width is not None and height is not None and width <= 1 and height <= 1:
@@ -64,34 +66,28 @@ def image(attributes: Mapping[str, str], base: str) -> dict[str, str] | None:
 
 def is_lazy(attributes: Mapping[str, str]) -> bool:
     """Whether a script was to put the real address in: then a <noscript> after it holds the same image."""
-    return _PLACEHOLDER.match(attributes.get("src", "data:")) is not None or any(
-        name in attributes for name in (*LAZY, *LAZY_SETS)
-    )
-
-
-def may_lead(attributes: Mapping[str, str], address: str) -> bool:
-    """Whether an image is one to show beside the title: no icon, face or smiley."""
-    width, height = size(attributes)
-    if (width is not None and width < _LEAST_LEAD) or (height is not None and height < _LEAST_LEAD):
-        return False
-    return _ICON.search(f"{attributes.get('class', '')} {address}") is None
+    return not _LAZY_ALL.isdisjoint(attributes) or _PLACEHOLDER.match(attributes.get("src", "data:")) is not None
 
 
 def size(attributes: Mapping[str, str]) -> tuple[int | None, int | None]:
     """Width and height in pixels, as attributes or style say."""
-    found = {name.lower(): int(value) for name, value in _STYLE_SIZE.findall(attributes.get("style", ""))}
+    found = {}
+    if style := attributes.get("style"):
+        found = {name.lower(): int(value) for name, value in _STYLE_SIZE.findall(style)}
     for name in ("width", "height"):
-        if match := _SIZE.fullmatch(attributes.get(name, "")):
+        if name in attributes and (match := _SIZE.fullmatch(attributes[name])):
             found[name] = int(match[1])
     return found.get("width"), found.get("height")
 
 
-def srcset(value: str, base: str) -> str:
+def srcset(value: str, base: str, trackers: links.Trackers) -> str:
     """The candidates of a srcset with absolute addresses; a comma in an address is escaped where it could part two."""
-    result = []
+    result: list[str] = []
+    if not value:
+        return ""
     for match in _CANDIDATE.finditer(value[:_LONGEST_SET]):
         address = links.absolute(base, match[1]) if match[1] else None
-        if address is None or links.counts_readers(address):
+        if address is None or trackers.counts_readers(address):
             continue
         if match[2] is not None and not _DESCRIPTOR.fullmatch(match[2]):
             continue
@@ -113,7 +109,7 @@ def largest(found: str) -> str | None:
 def candidates(attributes: Mapping[str, str]) -> str:
     """The srcset of an image or source, lazy or not."""
     for name in LAZY_SETS:
-        if attributes.get(name, "").strip():
+        if name in attributes and attributes[name].strip():
             return attributes[name]
     own = attributes.get("srcset", "")
     return "" if own.strip().startswith("data:") else own

@@ -8,13 +8,11 @@ from __future__ import annotations
 import base64
 import functools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from aggregator import yamlfile
-
-_RULES = Path(__file__).parent / "rules" / "trackers.yaml"
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _ABSOLUTE = re.compile(r"https?://[^/?#\\]", re.I)
 _PLAIN = re.compile(r"(https?://[a-z0-9][a-z0-9.-]*)(?:/[\w~./:@!$&'()*+,;=%?#-]*)?", re.ASCII)
@@ -23,35 +21,19 @@ _PLAIN_PATH = re.compile(
 )
 # A URL parser takes these out wherever they stand (WHATWG URL §4.4); so "java\nscript:" is "javascript:".
 _IGNORED = re.compile(r"[\t\r\n]")
-_HOST = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#:@]+)", re.I)
+_HOST = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#:@]+)(?::\d*)?", re.I)
 _EDGES = "".join(map(chr, range(0x21)))  # C0 controls and space, stripped from both ends
 # What may stand in no address; a browser escapes it, and so do we, as UTF-8.
 _UNSAFE = re.compile(r"[\s\"<>`\\\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_SEPARATOR = re.compile("&amp;|[&;]")  # of pairs in a query
+_PAIR = re.compile("(?:^|&amp;|[&;])[^&;]*")
 _MOST_UNWRAPPED = 4  # counters around one address
 _LONGEST = 16_384
+_LONGEST_HOST = 255  # RFC 1035 §2.3.4
+_LONGEST_NAME = 100  # of a parameter that is remembered
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect:
-    """A service that counts clicks and sends on: the target is in `parameter`, or between `path` and `until`."""
-
-    host: re.Pattern[str]
-    path: re.Pattern[str]
-    parameter: str | None
-    until: str
-
-
-@dataclass(frozen=True, slots=True)
-class Trackers:
-    """The data of rules/trackers.yaml."""
-
-    parameters: re.Pattern[str]
-    signed: re.Pattern[str]
-    hosts: frozenset[str]
-    redirects: tuple[Redirect, ...]
-
-
-@functools.lru_cache(maxsize=2048)
+@functools.lru_cache(maxsize=256)
 def _origin(base: str) -> str | None:
     """ "https://host" of a base that has nothing odd in it."""
     found = _PLAIN.fullmatch(base)
@@ -60,13 +42,15 @@ def _origin(base: str) -> str | None:
 
 def absolute(base: str, href: str | None, schemes: tuple[str, ...] = ("http", "https")) -> str | None:
     """The absolute form of `href`, else untouched; None where it is no address of one of `schemes`."""
-    href = _IGNORED.sub("", (href or "").strip(_EDGES))
     if not href or len(href) > _LONGEST:
         return None
     if _PLAIN.fullmatch(href):  # most are, and need no parsing
         return href
-    if _PLAIN_PATH.fullmatch(href) and (origin := _origin(base)) is not None:
+    if href[0] == "/" and _PLAIN_PATH.fullmatch(href) and (origin := _origin(base)) is not None:
         return origin + href
+    href = _IGNORED.sub("", href.strip(_EDGES))
+    if not href:
+        return None
     try:
         if _ABSOLUTE.match(href) is None and (_SCHEME.match(href) is None or href[:5].lower() in ("http:", "https")):
             href = urljoin(base, href.replace("\\", "/"))
@@ -80,96 +64,124 @@ def absolute(base: str, href: str | None, schemes: tuple[str, ...] = ("http", "h
     return _UNSAFE.sub(lambda match: quote(match[0], errors="replace"), href)
 
 
-def resolve(base: str, href: str | None, schemes: tuple[str, ...] = ("http", "https")) -> str | None:
-    """The absolute form of `href`, past click counters and without trackers; None where it is no address of `schemes`."""
-    url = absolute(base, href, schemes)
-    return url if url is None or url[:4].lower() != "http" else direct(url)
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """A service that counts clicks and sends on: the target is in `parameter`, or between `path` and `until`.
+
+    In host and path a * stands for any text; several parameters are parted by "|", "?" is the whole query.
+    """
+
+    host: str
+    path: str
+    parameter: str | None
+    until: str = ""
 
 
-def direct(url: str) -> str:
-    """Where a link leads in the end, as far as the link itself says, without tracking parameters."""
-    for _ in range(_MOST_UNWRAPPED):
-        target = _target(url) if "?" in url or url.count("/") > 4 else None
-        if target is None or target == url:
-            break
-        url = target
-    return without_trackers(url)
+class Trackers:
+    """What follows readers around, as data (rules/trackers.yaml), and addresses without it."""
 
+    def __init__(
+        self, parameters: Iterable[str], signed: Iterable[str], hosts: Iterable[str], redirects: Iterable[Redirect]
+    ) -> None:
+        """`parameters` of a query only track, `signed` ones forbid to touch it, images from `hosts` count readers."""
+        self.parameters = re.compile("|".join(map(_wild, parameters)), re.I)
+        self.signed = re.compile("|".join(map(_wild, signed)), re.I)
+        self.redirects = [(re.compile(_wild(one.host)), re.compile(_wild(one.path), re.I), one) for one in redirects]
+        hosts = tuple(hosts)
+        self._counters = frozenset(host for host in hosts if "/" not in host)
+        self._counting_paths = tuple(host for host in hosts if "/" in host)
+        self._kind = functools.lru_cache(maxsize=8192)(self._kind_of)
+        self._redirects_at = functools.lru_cache(maxsize=4096)(self._redirects_of)
 
-def without_trackers(url: str) -> str:
-    """The URL without tracking parameters. A signed one stays as it is, and of the others the rest of the query."""
-    if "?" not in url and "#" not in url:
-        return url
-    if "=" not in url and "?" not in url:
-        return url
-    head, mark, fragment = url.partition("#")
-    if "=" in fragment and all(_tracks(pair.partition("=")[0]) for pair in fragment.split("&")):
-        mark = fragment = ""
-    head, question, query = head.partition("?")
-    if question and _trackers().signed.search("&" + query) is None:
-        pairs = re.split("(&amp;|[&;])", query)  # pair, separator, pair, …
-        kept = [number for number in range(0, len(pairs), 2) if not _tracks(pairs[number].partition("=")[0])]
-        if len(kept) < (len(pairs) + 1) // 2:
-            query = "".join(
-                pairs[number] if number == kept[0] else pairs[number - 1] + pairs[number] for number in kept
-            )
-            question = "?" if query else ""
-    return head + question + query + mark + fragment
+    def resolve(self, base: str, href: str | None, schemes: tuple[str, ...] = ("http", "https")) -> str | None:
+        """The absolute form of `href`, past counters and without trackers; None where it is no address of `schemes`."""
+        url = absolute(base, href, schemes)
+        return url if url is None or url[:4].lower() != "http" else self.direct(url)
 
+    def direct(self, url: str) -> str:
+        """Where a link leads in the end, as far as the link itself says, without tracking parameters."""
+        for _ in range(_MOST_UNWRAPPED):
+            target = self._target(url) if "?" in url or url.count("/") > 4 else None
+            if target is None or target == url:
+                break
+            url = target
+        return self.without_trackers(url)
 
-def counts_readers(url: str) -> bool:
-    """Whether an image address is one that only counts its readers."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    host = (parts.hostname or "").lower()
-    known = _trackers().hosts
-    if any(host == name or host.endswith("." + name) for name in known if "/" not in name):
-        return True
-    address = host + parts.path
-    return any(address.startswith(name) for name in known if "/" in name)
+    def without_trackers(self, url: str) -> str:
+        """The URL without tracking parameters. A signed one stays as it is, and of the others the rest of the query."""
+        if "?" not in url and "=" not in url:
+            return url
+        head, mark, fragment = url.partition("#") if "#" in url else (url, "", "")
+        if "=" in fragment and all(
+            self._kind(pair.partition("=")[0][:_LONGEST_NAME]) == "tracks" for pair in fragment.split("&")
+        ):
+            mark = fragment = ""
+        head, question, query = head.partition("?")
+        if question:
+            pairs = _PAIR.findall(query) if ";" in query else query.replace("&", " &").split(" ")
+            kinds = [self._kind(pair.partition("=")[0][:_LONGEST_NAME]) for pair in pairs]
+            if "tracks" in kinds and "signs" not in kinds:
+                query = "".join([pair for pair, kind in zip(pairs, kinds, strict=True) if kind != "tracks"])
+                if kinds[0] == "tracks":
+                    query = query[5 if query.startswith("&amp;") else 1 :]
+                question = "?" if query else ""
+        return head + question + query + mark + fragment
 
-
-@functools.lru_cache(maxsize=8192)
-def _tracks(name: str) -> bool:
-    """Whether a query parameter of this name only tracks."""
-    return bool(name) and _trackers().parameters.fullmatch(unquote(name)) is not None
-
-
-def _target(url: str) -> str | None:
-    host = _HOST.match(url)
-    known = _redirects_of(host[1].lower()) if host else ()
-    if not known:
-        return None
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    for redirect in known:
-        found = redirect.path.match(parts.path)
+    def counts_readers(self, url: str) -> bool:
+        """Whether an image address is one that only counts its readers."""
+        found = _HOST.match(url)
         if found is None:
-            continue
-        if redirect.parameter is None:
-            inside = parts.path[found.end() :] + (f"?{parts.query}" if parts.query else "")
-            inside = inside.partition(redirect.until)[0] if redirect.until else inside
-        elif redirect.parameter == "?":
-            inside = parts.query
-        else:
-            inside = _parameter(parts.query, redirect.parameter)
-        for target in (inside, unquote(inside)):
-            if target.startswith("//"):
-                target = "https:" + target
-            if _ABSOLUTE.match(target) and (address := absolute("", target)) is not None:
-                return address
-            if redirect.parameter and (address := _base64(target)) is not None:
-                return address
-    return None
+            return False
+        host = found[1].lower()
+        if (host + url[found.end() :]).startswith(self._counting_paths):
+            return True
+        while host:
+            if host in self._counters:
+                return True
+            host = host.partition(".")[2]
+        return False
 
+    def _target(self, url: str) -> str | None:
+        authority = url.split("/", 3)[2]
+        known = self._redirects_at(authority) if len(authority) <= _LONGEST_HOST else ()
+        if not known:
+            return None
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return None
+        for path, redirect in known:
+            found = path.match(parts.path)
+            if found is None:
+                continue
+            if redirect.parameter is None:
+                inside = parts.path[found.end() :] + (f"?{parts.query}" if parts.query else "")
+                inside = inside.partition(redirect.until)[0] if redirect.until else inside
+            elif redirect.parameter == "?":
+                inside = parts.query
+            else:
+                inside = _parameter(parts.query, redirect.parameter)
+            for target in (inside, unquote(inside)):
+                if target.startswith("//"):
+                    target = "https:" + target
+                if _ABSOLUTE.match(target) and (address := absolute("", target)) is not None:
+                    return address
+                if redirect.parameter and (address := _base64(target)) is not None:
+                    return address
+        return None
 
-@functools.lru_cache(maxsize=4096)
-def _redirects_of(host: str) -> tuple[Redirect, ...]:
-    return tuple(redirect for redirect in _trackers().redirects if redirect.host.fullmatch(host))
+    def _kind_of(self, name: str) -> Literal["tracks", "signs", ""]:
+        """What a query parameter of this name does; the separator before it may be with it."""
+        name = _SEPARATOR.sub("", name, count=1)
+        if not name:
+            return ""
+        if self.signed.fullmatch(name):
+            return "signs"
+        return "tracks" if self.parameters.fullmatch(unquote(name)) else ""
+
+    def _redirects_of(self, authority: str) -> tuple[tuple[re.Pattern[str], Redirect], ...]:
+        host = authority.rpartition("@")[2].partition(":")[0].lower()
+        return tuple((path, redirect) for name, path, redirect in self.redirects if name.fullmatch(host))
 
 
 def _parameter(query: str, names: str) -> str:
@@ -189,27 +201,6 @@ def _base64(text: str) -> str | None:
         return absolute("", base64.b64decode(text + "=" * (-len(text) % 4)).decode())
     except ValueError:
         return None
-
-
-@functools.cache
-def _trackers() -> Trackers:
-    data = yamlfile.plain(yamlfile.read(_RULES))
-    assert isinstance(data, dict)
-    redirects = [
-        Redirect(
-            re.compile(_wild(row["host"])),
-            re.compile(_wild(row["path"]), re.I),
-            str(row["parameter"]).lower() if row["parameter"] else None,
-            str(row.get("until") or ""),
-        )
-        for row in data["redirects"]
-    ]
-    return Trackers(
-        re.compile("|".join(map(_wild, data["parameters"])), re.I),
-        re.compile("[&;](?:" + "|".join(map(_wild, data["signed"])) + ")=", re.I),
-        frozenset(data["hosts"]),
-        tuple(redirects),
-    )
 
 
 def _wild(name: str) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
-import bs4
-import bs4.exceptions
-import soupsieve
+if TYPE_CHECKING:
+    import bs4  # 9 MiB, which every process would pay for that meets no selector
+
 
 from aggregator.clean.characters import legal
 
 
 def fault(selector: str) -> str | None:
     """What is wrong with a CSS selector, or None."""
+    import soupsieve
+
     try:
         soupsieve.compile(selector)
     except (soupsieve.SelectorSyntaxError, NotImplementedError) as error:
@@ -39,6 +42,9 @@ def _soup(html: str) -> bs4.BeautifulSoup | None:
     # Python's own takes "<![x" for a fault, and looks for the end of each comment that has none to the end of the text.
     closed = html.rfind("-->") + 1
     html = html[:closed] + html[closed:].replace("<!--", "<!x")
+    import bs4
+    import bs4.exceptions
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # bs4 warns of texts that look like a file name or an address
         try:

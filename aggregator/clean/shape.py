@@ -75,9 +75,7 @@ def whole(markup: str, transform: Callable[[str], Cleaned]) -> Cleaned:
     if not rest:
         return done
     text = "\n\n".join(filter(None, (done.text, "[…]", rest)))
-    return Cleaned(
-        f"{done.html}{_REST}{tokens.escape(rest)}</pre>", text, done.removed, done.credits, done.image, done.edges
-    )
+    return Cleaned(f"{done.html}{_REST}{tokens.escape(rest)}</pre>", text, done.removed, done.credits, done.edges)
 
 
 def _text(markup: str, start: int) -> str:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from aggregator.clean.tokens import BLOCKS
 
 Piece = tuple[str, str]  # ("", text), ("p", "<p>"), ("/p", "</p>"), ("br", "<br>")
+BREAK = "<br>"
 
 _KEPT_EMPTY = frozenset("td th tr table tbody thead tfoot colgroup pre audio video iframe math hr source track".split())
 _NEVER_EMPTY = frozenset("img br hr col wbr source track".split())
 _MOST_BREAKS = 2
 _SPACES = " \t\n\r"
+# Line breaks and rules; <pre>, of which a parser drops the first line break; a start tag with nothing before an end tag.
+_UNTIDY = re.compile(r"<(?:[bh]r|pre|picture)\b|<(?!/|(?:img|col|wbr|source|track)\b)[^>]*+>(?:\s|&nbsp;)*+</")
 
 
-def tidy(pieces: Iterable[Piece | None]) -> list[Piece]:
-    """The pieces without what shows nothing. Inside <pre> and MathML all stays."""
-    return _Tidy().run(pieces)
+def is_tidy(markup: str) -> bool:
+    """Whether `tidy` would leave the markup of these pieces as it is, as far as a glance can tell."""
+    return _UNTIDY.search(markup) is None and not markup.startswith("&nbsp;") and not markup.endswith("&nbsp;")
+
+
+def tidy(pieces: Iterable[str]) -> str:
+    """The markup of these tags and (escaped) texts without what shows nothing. Inside <pre> and MathML all stays."""
+    return "".join([markup for _, markup in _Tidy().run(pieces)])
 
 
 class _Tidy:
@@ -25,20 +34,19 @@ class _Tidy:
         self.open: list[int] = []  # where in `out` the open elements begin
         self.exact = 0  # <pre> and <math> open
 
-    def run(self, pieces: Iterable[Piece | None]) -> list[Piece]:
-        for piece in pieces:
-            if piece is None:
-                continue
-            tag = piece[0]
-            if not tag:
-                if piece[1]:
-                    self._text(piece)
-            elif tag == "br":
-                self._line_break(piece)
-            elif tag[0] == "/":
-                self._end(piece, tag[1:])
+    def run(self, pieces: Iterable[str]) -> list[Piece]:
+        for markup in pieces:
+            if markup[:1] != "<":
+                if markup:
+                    self._text(("", markup))
+            elif markup == BREAK:
+                self._line_break(("br", markup))
             else:
-                self._start(piece, tag)
+                tag = markup[1:-1].partition(" ")[0]
+                if tag[0] == "/":
+                    self._end((tag, markup), tag[1:])
+                else:
+                    self._start((tag, markup), tag)
         self._trim_end()
         return self._without_edges(self.out)
 
@@ -96,7 +104,9 @@ class _Tidy:
         if inside is not None and tag not in _KEPT_EMPTY and ' id="' not in self.out[start][1] and not self.exact:
             if all(not t and not _strip(markup) for t, markup in inside):
                 del self.out[start:]
-                if not block:
+                if block:
+                    self._line_break(("br", BREAK))  # an empty block, too, parts what is before from what comes after
+                else:
                     for space in inside:
                         self._text(space)
                 return

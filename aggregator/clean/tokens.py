@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from selectolax.lexbor import LexborHTMLParser
 
-from aggregator.clean.characters import legal
+from aggregator.clean.characters import collapsed, legal
 from aggregator.clean.defuse import defuse
 
 # Elements that begin and end a line of their own; all others run on in the line.
@@ -19,6 +19,7 @@ BLOCKS = frozenset(
     ).split()
 )
 LINES = frozenset("li dt dd tr td th caption".split())  # parted by one line break in text, other blocks by two
+GAPS = {tag: "\n" if tag in LINES else "\n\n" for tag in BLOCKS} | {"br": "\n"}  # what parts texts around an element
 VOID = frozenset("area base basefont br col embed frame hr img input link meta param source track wbr".split())
 MATHML = frozenset(
     (
@@ -28,18 +29,27 @@ MATHML = frozenset(
 )
 HIDDEN = frozenset("script style template noscript svg title select textarea datalist head".split())
 
-# The parser's own serialisation is regular: names in lower case, every value in double quotes, "<" only in tags and
-# raw text. (A serialiser that were wrong would cost an article its looks, not its reader's safety: nh3 comes last.)
+# The parser's own serialisation is regular: names in lower case, values in double quotes, in which "<" and ">" are
+# escaped, and "<" else only in tags and raw text. (A serialiser that were wrong would cost an article its looks, not its
+# reader's safety: nh3 comes last.)
 _TOKEN = re.compile(
-    r"<(script|style|xmp|iframe|noembed|noframes|plaintext)((?:\s+[^\s/>][^\s/>=]*+=\"[^\"]*+\")*+)>(.*?)</\1>"
-    r"|<(/?)([a-zA-Z][^\s/>]*+)((?:\s+[^\s/>][^\s/>=]*+=\"[^\"]*+\")*+)\s*/?>"
-    r"|<!--.*?-->|<[!?][^>]*+>|([^<]++|<)",
+    r"(?:<(?:"
+    r"(script|style|xmp|iframe|noembed|noframes|plaintext)((?:\s[^>]*+)?)>(.*?)</\1>"
+    r"|(/?[a-zA-Z][^\s>]*+)([^>]*+)>"
+    r"|!--.*?-->|[!?][^>]*+>|)|\A)"
+    r"([^<]*+)",
     re.S,
 )
 _LARGE = 200_000  # characters, from which on a list of all tokens would need much memory
 _ATTRIBUTE = re.compile(r"\s+([^\s/>][^\s/>=]*+)=\"([^\"]*+)\"")
 
-Token = tuple[str, str, str, str, str, str, str]  # raw tag, its attributes, its text; "/" or "", tag, attributes; text
+_LINE_TAG, _BLOCK_TAG = (
+    re.compile(rf"</?(?:{'|'.join(sorted(tag for tag in GAPS if GAPS[tag] == gap))})\b[^>]*+>")
+    for gap in ("\n", "\n\n")
+)
+_TAG = re.compile("<[^>]*+>")
+
+Token = tuple[str, str, str, str, str, str]  # raw tag, its attributes, its text; tag or "/tag", attributes; text after
 
 
 def serialised(html: str) -> str:
@@ -51,7 +61,7 @@ def serialised(html: str) -> str:
 
 
 def parts(serialised: str) -> Iterable[Token]:
-    """The tokens of what `serialised` gives. Text is escaped; see `plain`."""
+    """The tokens of what `serialised` gives: a tag, or something raw, and the text after it, which is escaped (`plain`)."""
     if len(serialised) < _LARGE:
         return _TOKEN.findall(serialised)
     return (match.groups("") for match in _TOKEN.finditer(serialised))  # type: ignore[misc]
@@ -59,6 +69,9 @@ def parts(serialised: str) -> Iterable[Token]:
 
 def attributes(markup: str) -> dict[str, str]:
     """The attributes of a token, names in lower case."""
+    if markup.count('"') == 2:  # of the many that have one
+        name, _, value = markup[1:-1].partition('="')
+        return {name.lower(): plain(value)}
     return {name.lower(): plain(value) for name, value in _ATTRIBUTE.findall(markup)} if markup else {}
 
 
@@ -83,7 +96,21 @@ def escape_value(value: str) -> str:
 
 def text(html: str) -> str:
     """The readable text of HTML: blocks parted by blank lines, list items and cells by line breaks, words never glued."""
-    return joined(visible(html))
+    return joined(visible(serialised(html)))
+
+
+def written(html: str) -> str:
+    """As `text`, of HTML that is as regular as `serialised` gives it, without anything hidden: nothing is parsed."""
+    if "<pre" in html:
+        return joined(visible(html))
+    flat = plain(_TAG.sub("", _BLOCK_TAG.sub("\x1d", _LINE_TAG.sub("\x1e", html))))
+    return "\n\n".join(filter(None, map(_lines, flat.split("\x1d"))))
+
+
+def _lines(block: str) -> str:
+    if "\x1e" not in block:
+        return collapsed(block)
+    return "\n".join(filter(None, map(collapsed, block.split("\x1e"))))
 
 
 def joined(pieces: Iterable[tuple[str, str]]) -> str:
@@ -94,7 +121,7 @@ def joined(pieces: Iterable[tuple[str, str]]) -> str:
     for tag, value in pieces:
         if not tag:
             value = plain(value)
-            words = value if pre else " ".join(value.split())
+            words = value if pre else collapsed(value)
             if not words:
                 if value and not gap:
                     gap = " "
@@ -107,27 +134,21 @@ def joined(pieces: Iterable[tuple[str, str]]) -> str:
         name = tag.lstrip("/")
         if name == "pre":
             pre += -1 if tag[0] == "/" else 1
-        if name == "br" or name in LINES:
-            if gap != "\n\n":
-                gap = "\n"
-        elif name in BLOCKS:
-            gap = "\n\n"
+        gap = max(gap, GAPS.get(name, ""), key=len)
     return "".join(result).strip()
 
 
-def visible(html: str) -> Iterator[tuple[str, str]]:
-    """What `joined` takes, of HTML."""
+def visible(serialised: str) -> Iterator[tuple[str, str]]:
+    """What `joined` takes, of what `serialised` gives."""
     skipped, depth = "", 0
-    for raw, _, content, end, tag, _, value in parts(serialised(html)):
+    for raw, _, content, tag, _, value in parts(serialised):
         if depth:
-            if tag == skipped:
-                depth += -1 if end else 1
-        elif value:
-            yield "", value
-        elif raw:
-            if raw in ("xmp", "plaintext"):
-                yield from (("pre", ""), ("", escape(content)), ("/pre", ""))
+            depth += (tag == skipped) - (tag == "/" + skipped)
         elif tag in HIDDEN:
-            skipped, depth = tag, 0 if end else 1
+            skipped, depth = tag, 1
         elif tag:
-            yield end + tag, ""
+            yield tag, ""
+        elif raw in ("xmp", "plaintext"):
+            yield from (("pre", ""), ("", escape(content)), ("/pre", ""))
+        if value and not depth:
+            yield "", value

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from aggregator.config.reader import RANGES
 from aggregator.config.schema import DOCS, Config, HttpUrl, Listen, Name, Pattern, Size
-from aggregator.model import Subscription
+from aggregator.model import OwnRules, Subscription
 
 SCHEMA_FILE = "feeds.schema.json"
 
@@ -30,6 +30,7 @@ _TYPES: dict[object, dict[str, Any]] = {
     timedelta: _DURATION,
     datetime: {"type": "string"},
     Path: {"type": "string"},
+    OwnRules: {"type": "string"},
     Size: {"type": ["string", "integer"], "pattern": r"^\s*[0-9]{1,12}\s*[A-Za-z]*\s*$"},
     Pattern: {"type": "string"},
     Name: {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"},

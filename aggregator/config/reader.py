@@ -21,7 +21,7 @@ from aggregator.config.own import is_own
 from aggregator.config.scalars import SCALARS, pattern
 from aggregator.config.schema import Config, HttpUrl, Pattern
 from aggregator.errors import ConfigError, Fault
-from aggregator.model import Subscription
+from aggregator.model import OwnRules, Subscription
 
 # Least and greatest value of a number, by dotted key; the rest must only not be negative.
 RANGES: dict[str, tuple[float, float]] = {
@@ -84,6 +84,7 @@ class _Reader:
         self.file = file
         self.faults: list[Fault] = []
         self.places: dict[str, tuple[int, str]] = {}  # a feed's address -> line and key
+        self.rules: dict[str, OwnRules | None] = {}  # by file name; None where it has faults
         self.names: dict[str, str] = {}  # dotted key -> environment variable that set it
 
     def fault(self, line: int, key: str, message: str) -> None:
@@ -263,6 +264,8 @@ class _Reader:
         if not isinstance(node, yamlfile.Scalar) or node.value is None:
             self.fault(node.line, key, "must be a single value")
             return None
+        if hint is OwnRules:
+            return self.own_rules(node.value, node.line, key)
         try:
             value = self.read(hint, node.value)
         except ValueError as error:
@@ -278,6 +281,20 @@ class _Reader:
             self.fault(node.line, key, problem)
             return None
         return value
+
+    def own_rules(self, name: str, line: int, key: str) -> OwnRules | None:
+        """The cleaning rules in a file beside this one; its faults are told with its own lines."""
+        if name not in self.rules:
+            from aggregator.clean.rules import names, own  # slow to load and seldom needed here
+
+            try:
+                self.rules[name] = own.read(Path(self.file).absolute().parent / name, names())
+            except ConfigError as error:
+                self.rules[name] = None
+                self.faults += error.faults
+        if self.rules[name] is None:
+            self.fault(line, key, f"the rules in {name} have faults")
+        return self.rules[name]
 
     @staticmethod
     def read(hint: Any, text: str) -> Any:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aggregator.config.schema import DOCS, Config, HttpUrl, Listen, Name, Pattern, Size
-from aggregator.model import Subscription
+from aggregator.model import OwnRules, Subscription
 
 _WORDS: dict[object, str] = {
     str: "text",
@@ -26,6 +26,7 @@ _WORDS: dict[object, str] = {
     timedelta: "duration",
     datetime: "date or time",
     Path: "path",
+    OwnRules: "path",
     Size: "size",
     Pattern: "regular expression",
     Name: "name",

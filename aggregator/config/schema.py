@@ -106,6 +106,11 @@ class Config:
     file: Path = Path("feeds.yaml")  # where it was read from; not a key
 
     @property
+    def files(self) -> frozenset[Path]:
+        """All files that it was read from."""
+        return frozenset((self.file, *(Path(feed.rules.file) for feed in self.feeds if feed.rules is not None)))
+
+    @property
     def site(self) -> str:
         """output.base_url, ending in a slash."""
         return self.output.base_url.rstrip("/") + "/"
@@ -169,6 +174,7 @@ DOCS: dict[str, str] = {
     "feeds.full_text": "Fetch the article page when the feed carries a summary only.",
     "feeds.remove": "CSS selectors of elements to remove from the articles.",
     "feeds.learn": "Learn this feed's boilerplate by counting.",
+    "feeds.rules": "A file of cleaning rules of your own, relative to this file (docs/cleaning.md).",
     "feeds.include": "Regular expressions: title or text must match one to be stored; `category:` etc. search there.",
     "feeds.exclude": "Regular expressions: an entry whose title or text matches one is not stored; places as with include.",
     "feeds.since": "Entries published before this moment are not stored; `aggregator add --only-new` sets it.",

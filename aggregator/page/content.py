@@ -8,16 +8,13 @@ closed by it.
 from __future__ import annotations
 
 import re
-from html import unescape
 
 # The sanitiser writes attributes in double quotes, with quotes inside them escaped.
 _REST = r'(?=[\s>])((?:[^<>"]++|"[^"]*+")*+)>'
 _TAG = re.compile(rf"<(/?)(h[1-6]|img|audio|video){_REST}")
 # A link that holds pictures only: without words for these, nobody who can't see them knows of it.
 _PICTURE_LINK = re.compile(rf"<a{_REST}(?:\s|<img{_REST})*+</a>")
-_IMG = re.compile(rf"<img{_REST}")
 _ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
-_LEAST_PIXELS = 60  # of a picture that shows something; smaller ones count readers
 
 
 def embed(html: str, below: int) -> str:
@@ -45,18 +42,6 @@ def embed(html: str, below: int) -> str:
         return f"<h{here}{rest}>"
 
     return _PICTURE_LINK.sub(lambda link: link[0].replace(' alt=""', " alt=Picture"), _TAG.sub(change, html))
-
-
-def picture(html: str) -> str | None:
-    """The address of the first picture that is meant to be seen; None where there is none."""
-    for image in _IMG.finditer(html):
-        attributes = dict(_ATTRIBUTE.findall(image[1]))
-        source = unescape(attributes.get("src", ""))
-        sides = (attributes.get("width", ""), attributes.get("height", ""))
-        tiny = any(side.isascii() and side.isdigit() and int(side[:6]) < _LEAST_PIXELS for side in sides)
-        if not tiny and is_web_address(source):
-            return source
-    return None
 
 
 def is_web_address(url: str) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
+from aggregator import picture
 from aggregator.page import content, parts, words
 from aggregator.page.asked import Asked, cursor
 from aggregator.page.parts import Row
@@ -195,7 +196,7 @@ def _picture(row: Row) -> str | None:
     for file in json.loads(row["enclosures"]):
         if str(file.get("type") or "").startswith("image/") and content.is_web_address(file["url"]):
             return str(file["url"])
-    return content.picture(row["html"])
+    return picture.first(row["html"])
 
 
 def _segments(text: str) -> Segments:

@@ -7,9 +7,6 @@ import warnings
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-import bs4
-import bs4.exceptions
-
 _PAGE = re.compile(
     r"\s*+(?:<!--(?:(?!-->).){0,2000}+-->\s*+|<\?xml[^>]{0,200}+>\s*+)*+<(?:!doctype\s+html|html|head|body)\b",
     re.S | re.I,
@@ -72,6 +69,9 @@ def what_is_it(text: str, page_only: bool = False) -> str | None:
 
 def feed_links(page: str, base: str) -> tuple[FeedLink, ...]:
     """The feeds that a web page names: declared ones in the page's order, then links that look like feeds of the site."""
+    import bs4  # 9 MiB, and few documents are web pages
+    import bs4.exceptions
+
     # Python's parser takes "<![x" for a fault, and looks for the end of each comment that has none to the end of the page.
     closed = page.rfind("-->") + 1
     page = page[:closed] + page[closed:].replace("<!--", "<!x")

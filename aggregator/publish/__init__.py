@@ -15,7 +15,7 @@ from aggregator.publish.verify import fault
 
 __all__ = ["FORMATS", "TYPES", "VERSION", "Channel", "Outline", "delta", "fault", "html", "opml", "own"]
 
-VERSION = 2  # of the writers: documents made by another are written again
+VERSION = 3  # of the writers: documents made by another are written again
 
 FORMATS: Mapping[str, Callable[[Channel, datetime], bytes]] = {
     "atom": atom.render,

@@ -7,8 +7,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import unescape
 
+from aggregator import picture
 from aggregator.iri import names, uri
 from aggregator.model import Story
 
@@ -106,8 +106,8 @@ def image(story: Story) -> str | None:
 
 @functools.lru_cache(200)  # three formats ask one after the other
 def _first_image(html: str) -> str | None:
-    match = _IMAGE.search(html) if "<img" in html else None
-    return uri(unescape(match[1])) if match is not None else None
+    found = picture.first(html)
+    return uri(found) if found is not None else None
 
 
 @functools.lru_cache(500)
@@ -117,7 +117,6 @@ def _existing(tag: str) -> str | None:
 
 
 _MAIL = re.compile(r"[<(]?\s*[\w.+%-]+@[\w-]+(?:\.[\w-]+)+\s*[>)]?")
-_IMAGE = re.compile(r"<img\b[^>]*?\ssrc=\"(https?://[^\"]+)\"")
 # ISO 639-1; a code that is not in it is an error to validators.
 _LANGUAGES = frozenset(
     (

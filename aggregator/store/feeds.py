@@ -256,7 +256,7 @@ class Feeds:
                 self.connection.execute("UPDATE feeds SET next_poll_at = ? WHERE id = ?", (latest, row["id"]))
 
     def _head(self, feed: Feed, due: Due) -> tuple[str | None, bool, str | None]:
-        home = clean.links.resolve(feed.url, feed.home_page_url)
+        home = clean.address(feed.url, feed.home_page_url)
         title = clean.characters.line(feed.title or "", 300)
         # The feed's own title counts only while nobody gave it another.
         nameless = due.title in (host_of(due.configured_url), due.configured_url)

@@ -1,0 +1,351 @@
+"""The walk: goes along the tokens of a document and writes the pieces that stay, as runs of text and media."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from aggregator.clean import images, tokens
+from aggregator.clean.embeds import Embed
+from aggregator.clean.rules import Rules
+from aggregator.clean.sanitize import TAGS
+from aggregator.clean.tidy import BREAK
+from aggregator.clean.tokens import GAPS, MATHML, VOID, attributes, escape, escape_value, plain
+from aggregator.clean.walk import names
+from aggregator.clean.walk.sheet import Run, Sheet
+from aggregator.clean.walk.values import Values, hidden, titled, written
+from aggregator.model import Removal
+
+_NO_PLAYER = re.compile(r"your browser (?:does|can|is|may)", re.I)
+_PERMALINKS = frozenset("# ¶ § 🔗 ⚓ ∞".split())
+_DEEPEST = 120  # elements; what is deeper keeps its text and loses its tags
+_SHORT_FORM = 300  # characters; a longer form is a page wrapped in one
+
+# An open element: the tag as it was; as it is written, "" where only its content is; its first piece; the hint before it.
+_Element = tuple[str, str, int, str | None]
+
+
+class Page:
+    """Goes along the tokens of `html`, as `tokens.serialised` gives it, and fills the sheet."""
+
+    __slots__ = (
+        "_candidates", "_headings", "_hint", "_inside", "_lazy", "_noscript", "_open", "_players", "_protecting", "_shown",
+        "_special", "current", "html", "out", "rules", "sheet", "values",
+    )  # fmt: skip
+
+    def __init__(self, base: str, html: str, rules: Rules) -> None:
+        self.html = html
+        self.rules = rules
+        self.values = Values(html, base, rules.trackers)
+        self.sheet = Sheet()
+        self.out = self.sheet.out
+        self.current = Run("", False, False, None)
+        self._open: list[_Element] = []
+        self._inside = defaultdict[str, int](int)  # elements open, by the name they get
+        self._protecting = 0
+        self._headings = 0
+        self._noscript = 0
+        self._special = 0  # of <noscript> and <math> open: elements in which others have no place
+        self._players = 0
+        self._hint: str | None = None
+        self._shown: set[str] = set()  # addresses of images
+        self._lazy: bool | None = None  # of the last image: whether one that loads late was made right
+        self._candidates = ""  # of the <source> before a picture's <img>
+
+    def run(self) -> Sheet:
+        """Goes along, once."""
+        easy, easy_ends, stack, out = names.EASY, names.EASY_ENDS, self._open, self.out
+        skipped, depth = "", 0
+        for raw, raw_markup, content, tag, markup, text in tokens.parts(self.html):
+            if depth:
+                depth += (tag == skipped) - (tag == "/" + skipped)
+                if depth:
+                    continue
+            elif not markup and tag in easy and not self._special and len(stack) < _DEEPEST:
+                piece, gap = easy[tag]
+                if gap:
+                    self._close(gap)
+                stack.append((tag, tag, len(out), self._hint))
+                out.append(piece)
+            elif tag in easy_ends and stack and stack[-1][1] == easy_ends[tag][0]:
+                _, piece, gap = easy_ends[tag]
+                hint = stack.pop()[3]
+                if gap:
+                    self._close(gap)
+                out.append(piece)
+                if self._hint is not hint:
+                    self._set_hint(hint)
+            elif tag[:1] == "/":
+                self._end(tag[1:])
+            elif tag == "a" and markup[:7] == ' href="' and markup.count('"') == 2:
+                self._link(plain(markup[7:-1]))
+            elif tag:
+                if not self._start(tag, attributes(markup)) and tag not in VOID:
+                    skipped, depth = tag, 1
+                    continue
+            elif raw:
+                self._raw(raw, attributes(raw_markup), content)
+            if text:
+                run = self.current
+                if (
+                    run.texts
+                    and not self._inside["a"]
+                    and not self._special
+                    and not self._players
+                    and self._lazy is None
+                ):
+                    run.texts.append(text)  # as `_text`, for most
+                    out.append(text)
+                else:
+                    self._text(text)
+        while stack:
+            self._end(stack[-1][0])
+        self._close("")
+        return self.sheet
+
+    # What stands in the page.
+
+    def _text(self, text: str) -> None:
+        if self._special and self._noscript:
+            return
+        if self._players and _NO_PLAYER.search(text):
+            return
+        run = self.current
+        if run.texts or not text.isspace():
+            if self._lazy is not None and not text.isspace():
+                self._lazy = None
+            if not run.texts:
+                run.first = len(self.out)
+            run.texts.append(text)
+            if self._inside["a"]:
+                run.linked += len(text)
+        self.out.append(text)
+
+    def _raw(self, tag: str, values: dict[str, str], content: str) -> None:
+        if tag in ("xmp", "plaintext"):
+            self._start("pre", {})
+            self._text(escape(content.lstrip("\n")))
+            self._end("pre")
+        elif tag in ("iframe", "script") and not self._noscript and not hidden(values):
+            self._embed(self.rules.embeds.link(values, self.values.base, known=tag == "script"))
+
+    def _embed(self, embed: Embed | None) -> None:
+        if embed is None or embed.url in self._shown:
+            return
+        self._shown.add(embed.url)
+        if self._inside["math"] or self._noscript:
+            return
+        alone = not any(name in names.PHRASING_ONLY for _, name, _, _ in self._open)
+        if alone:
+            self._start("p", {})
+        linked = self._inside["a"] > 0
+        if not linked:
+            self._start("a", {"href": embed.url})
+        self._text(escape(embed.title))
+        if not linked:
+            self._end("a")
+        if alone:
+            self.current.embed = True
+            self._end("p")
+
+    def _start(self, tag: str, values: dict[str, str]) -> bool:
+        """Writes a start tag; False where the element and all in it is dropped."""
+        if tag == "br":
+            if not self._noscript:
+                self.out.append(BREAK)
+                self._close("\n")
+            return True
+        name = names.RENAMED.get(tag, tag)
+        if name in names.GONE or hidden(values):
+            return self._instead(tag, name, values)
+        if self._noscript and name not in ("img", "noscript"):
+            self._push(tag, "")
+            return True
+        if name == "img":
+            self._image(values)
+            if tag != "img":
+                self._push(tag, "")
+            return True
+        if tag in names.YOUTUBE and (video := values.get("data-videoid") or values.get("videoid")):
+            frame = {"src": f"https://www.youtube.com/embed/{video}"} | titled(values)
+            self._embed(self.rules.embeds.link(frame, self.values.base))
+            return False
+        if tag in GAPS:
+            self._close(GAPS[tag])
+        kept = self.values.kept(name, values, self._inside["picture"] > 0)
+        name = name if self._allowed(name, kept) else ""
+        self._push(tag, name)
+        if not name and tag in GAPS and not self._special:
+            self.out.append(BREAK)
+        if "class" in values or "id" in values:
+            marks = f"{values.get('class', '')} {values.get('id', '')}"[:500]
+            self._hint = self.current.hint = self._hint or self.rules.furniture.hint(marks)
+        if not name:
+            return True
+        if name == "source":
+            self._candidates = kept.get("srcset", self._candidates) if self._inside["picture"] else ""
+        elif name == "a" and "href" in kept:
+            self.current.addresses.append(kept["href"])
+        elif name in names.MEDIA:
+            self.current.media.append(len(self.out))
+        self.out.append(written(name, kept))
+        if tag in VOID:
+            self._pop()
+        return True
+
+    def _link(self, href: str) -> None:
+        """As `_start`, for a link that has nothing but an address: most elements with attributes are such."""
+        if self._special or len(self._open) >= _DEEPEST:
+            self._start("a", {"href": href})
+            return
+        address = self.values.href(href)
+        self._push("a", "a" if address else "")
+        if address:
+            self.current.addresses.append(address)
+            self.out.append(f'<a href="{escape_value(address)}">')
+
+    def _instead(self, tag: str, name: str, values: dict[str, str]) -> bool:
+        """What stands for an element that may not be shown; False where its content goes, too."""
+        if hidden(values):
+            if tag == "img":
+                self._lazy = False  # a script was to show it; a <noscript> after it may
+            return tag in VOID
+        if name in ("object", "embed", "iframe"):
+            if values.get("type", "").startswith("image/") and values.get("data"):
+                self._image({"src": values["data"]} | titled(values))
+                return False
+            known = tag == "object" and "type" not in values
+            embed = self.rules.embeds.link(values, self.values.base, known)
+            self._embed(embed)
+            if embed is None and name == "object":
+                self._push(tag, "")  # what it holds is for those who can't show it: us
+                return True
+        return tag in VOID
+
+    def _image(self, values: dict[str, str]) -> None:
+        base, trackers = self.values.base, self.rules.trackers
+        kept = images.image(values, base, trackers)
+        if kept is None and self._inside["picture"] and self._candidates and "src" not in values:
+            kept = images.image(values | {"src": images.largest(self._candidates) or ""}, base, trackers)
+        if self._noscript and (kept is None or self._lazy or kept["src"] in self._shown):
+            return
+        self._lazy = kept is not None if images.is_lazy(values) else None
+        if kept is None or self._inside["math"]:
+            return
+        self._candidates = ""
+        self._shown.add(kept["src"])
+        kept = self.values.of_image(kept)
+        self.current.media.append(len(self.out))
+        self.current.addresses.append(kept["src"])
+        self.out.append(written("img", kept))
+
+    # Elements that are open.
+
+    def _end(self, tag: str) -> None:
+        stack = self._open
+        if stack and (stack[-1][0] == tag or any(element[0] == tag for element in stack)):
+            while self._pop() != tag:
+                pass
+
+    def _push(self, source: str, name: str) -> None:
+        self._open.append((source, name, len(self.out), self._hint))
+        if source in ("noscript", "math"):
+            self._special += 1
+            self._noscript += source == "noscript"
+        if name:
+            self._inside[name] += 1
+            if name in names.COUNTED:
+                self._count(name, 1)
+                self.current.protected |= self._protecting > 0
+                self.current.heading |= self._headings > 0
+
+    def _pop(self) -> str:
+        source, name, first, hint = self._open.pop()
+        if source in ("noscript", "math"):
+            self._special -= 1
+            self._noscript -= source == "noscript"
+        if source in GAPS:
+            self._close(GAPS[source])
+            if not name and not self._special:
+                self.out.append(BREAK)  # what it held stays in lines of its own
+        if name:
+            self._inside[name] -= 1
+            if name in names.COUNTED:
+                self._count(name, -1)
+            if name not in VOID:
+                self.out.append(f"</{name}>")
+            if name == "a":
+                if self._headings:
+                    self._permalink_ends(first)
+            elif name in names.PLAYERS:
+                self._player_ends(first)
+        if source == "form":
+            self._form_ends(first)
+        if self._hint is not hint:
+            self._set_hint(hint)
+        return source
+
+    def _count(self, name: str, number: int) -> None:
+        self._players += number * (name in names.PLAYERS)
+        self._protecting += number * (name in names.PROTECTING)
+        self._headings += number * (name in names.HEADINGS)
+
+    def _close(self, gap: str) -> None:
+        """Ends the run: what follows is parted from it by `gap`."""
+        current = self.current
+        if current.texts or current.media:
+            current.end = len(self.out)
+            self.sheet.runs.append(current)
+            self.current = Run(gap, self._protecting > 0, self._headings > 0, self._hint)
+        else:
+            if len(gap) > len(current.gap):
+                current.gap = gap
+            current.protected, current.heading, current.hint = self._protecting > 0, self._headings > 0, self._hint
+
+    def _set_hint(self, hint: str | None) -> None:
+        self._close("")
+        self._hint = self.current.hint = hint
+
+    def _permalink_ends(self, first: int) -> None:
+        """A sign such as "¶" that only links to the heading it stands in goes."""
+        inside = self.out[first + 1 : -1]
+        if len(inside) != 1 or inside[0].strip() not in _PERMALINKS or "#" not in self.out[first]:
+            return
+        self.out[first:] = [""] * (len(self.out) - first)
+        for run in (self.current, *self.sheet.runs[-1:]):
+            if run.texts and run.texts[-1] is inside[0]:
+                del run.texts[-1]
+                break
+
+    def _player_ends(self, first: int) -> None:
+        if ' src="' in self.out[first] or any(piece.startswith("<source") for piece in self.out[first:]):
+            return
+        self.out[first] = self.out[-1] = ""  # nothing to play: what is inside for such a case stays
+
+    def _form_ends(self, first: int) -> None:
+        """A short form is a box to fill in, not text; a long one is wrapped around a page."""
+        runs: list[Run] = []
+        for run in reversed(self.sheet.runs):
+            if (run.first if run.texts else run.media[0]) < first:
+                break
+            runs.insert(0, run)
+        text = " ".join(filter(None, (run.block().text for run in runs)))
+        if len(text) > _SHORT_FORM or any(run.media or run.embed for run in runs):
+            return
+        del self.sheet.runs[len(self.sheet.runs) - len(runs) :]
+        self.out[first:] = [BREAK] + [""] * (len(self.out) - first - 1)
+        if text:
+            self.sheet.forms.append(Removal("form", text))
+
+    def _allowed(self, name: str, kept: dict[str, str]) -> bool:
+        if name not in TAGS or len(self._open) >= _DEEPEST:
+            return False
+        inside = self._inside
+        if name in MATHML or inside["math"]:
+            if name == "math":
+                return not inside["math"]
+            # HTML begins inside the leaves (HTML §13.2.6, MathML text integration points)
+            return name in MATHML and inside["math"] > 0 and not any(inside[leaf] for leaf in names.MATH_LEAVES)
+        if name in ("a", "span", "source", "track"):
+            return bool(kept) and (name != "a" or "href" in kept or "id" in kept) and (name != "track" or "src" in kept)
+        return name not in ("picture", "video", "audio") or not inside[name]
