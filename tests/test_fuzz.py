@@ -54,7 +54,7 @@ def test_many_comments_before_the_root_are_looked_at_once() -> None:
 def test_a_cleaner_that_lets_everything_through_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     data = b"\x50Title\n<p onclick='x()'>text</p><a href='javascript:alert(1)'>link</a><script>alert(1)</script>"
     assert tried(markup, data) is None
-    monkeypatch.setattr(walk, "_once", lambda html, base, around: (walk.Cleaned(html, html), True))
+    monkeypatch.setattr(walk, "_once", lambda html, place: (walk.Cleaned(html, html), True))
     assert "AssertionError" in (tried(markup, data) or "")
 
 
