@@ -318,11 +318,11 @@ class Aggregator:
         return await self._write(work)
 
     def _carry_out_requests(self, now: datetime) -> bool:
-        if not self.store.stories.is_asked():
+        if not self.store.corrections.is_asked():
             return False
         with self.store.transaction():
             editor = self._editor()
-            done = [editor.carry_out(*request, now) for request in self.store.stories.requests()]
+            done = [editor.carry_out(*request, now) for request in self.store.corrections.requests()]
             return any(done)
 
     def _editor(self) -> Editor:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import bs4  # 9 MiB, which every process would pay for that meets no selector
-
-
 from aggregator.clean.characters import legal
+
+if TYPE_CHECKING:
+    import bs4  # slow to load and 9 MiB, which every process would pay for that meets no selector
 
 
 def fault(selector: str) -> str | None:
@@ -39,12 +38,12 @@ def without(html: str, selectors: tuple[str, ...]) -> tuple[str, tuple[str, ...]
 
 def _soup(html: str) -> bs4.BeautifulSoup | None:
     """None where the parser gives up."""
-    # Python's own takes "<![x" for a fault, and looks for the end of each comment that has none to the end of the text.
-    closed = html.rfind("-->") + 1
-    html = html[:closed] + html[closed:].replace("<!--", "<!x")
     import bs4
     import bs4.exceptions
 
+    # Python's own takes "<![x" for a fault, and looks for the end of each comment that has none to the end of the text.
+    closed = html.rfind("-->") + 1
+    html = html[:closed] + html[closed:].replace("<!--", "<!x")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # bs4 warns of texts that look like a file name or an address
         try:

@@ -3,7 +3,8 @@
 names    elements by what is done with them
 values   attributes that stay, made right
 page     the walk itself
-sheet    what it has written; the removal of what is furniture
+writer   what is open meanwhile, and what its end means
+sheet    what was written; the removal of what is furniture
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 
 from aggregator.clean import images, tokens
 from aggregator.clean.embeds import Embed
@@ -12,42 +11,24 @@ from aggregator.clean.sanitize import TAGS
 from aggregator.clean.tidy import BREAK
 from aggregator.clean.tokens import GAPS, MATHML, VOID, attributes, escape, escape_value, plain
 from aggregator.clean.walk import names
-from aggregator.clean.walk.sheet import Run, Sheet
+from aggregator.clean.walk.sheet import Sheet
 from aggregator.clean.walk.values import Values, hidden, titled, written
-from aggregator.model import Removal
+from aggregator.clean.walk.writer import Writer
 
 _NO_PLAYER = re.compile(r"your browser (?:does|can|is|may)", re.I)
-_PERMALINKS = frozenset("# ¶ § 🔗 ⚓ ∞".split())
 _DEEPEST = 120  # elements; what is deeper keeps its text and loses its tags
-_SHORT_FORM = 300  # characters; a longer form is a page wrapped in one
-
-# An open element: the tag as it was; as it is written, "" where only its content is; its first piece; the hint before it.
-_Element = tuple[str, str, int, str | None]
 
 
-class Page:
+class Page(Writer):
     """Goes along the tokens of `html`, as `tokens.serialised` gives it, and fills the sheet."""
 
-    __slots__ = (
-        "_candidates", "_headings", "_hint", "_inside", "_lazy", "_noscript", "_open", "_players", "_protecting", "_shown",
-        "_special", "current", "html", "out", "rules", "sheet", "values",
-    )  # fmt: skip
+    __slots__ = ("_candidates", "_lazy", "_shown", "html", "rules", "values")
 
     def __init__(self, base: str, html: str, rules: Rules) -> None:
+        super().__init__()
         self.html = html
         self.rules = rules
         self.values = Values(html, base, rules.trackers)
-        self.sheet = Sheet()
-        self.out = self.sheet.out
-        self.current = Run("", False, False, None)
-        self._open: list[_Element] = []
-        self._inside = defaultdict[str, int](int)  # elements open, by the name they get
-        self._protecting = 0
-        self._headings = 0
-        self._noscript = 0
-        self._special = 0  # of <noscript> and <math> open: elements in which others have no place
-        self._players = 0
-        self._hint: str | None = None
         self._shown: set[str] = set()  # addresses of images
         self._lazy: bool | None = None  # of the last image: whether one that loads late was made right
         self._candidates = ""  # of the <source> before a picture's <img>
@@ -86,18 +67,7 @@ class Page:
             elif raw:
                 self._raw(raw, attributes(raw_markup), content)
             if text:
-                run = self.current
-                if (
-                    run.texts
-                    and not self._inside["a"]
-                    and not self._special
-                    and not self._players
-                    and self._lazy is None
-                ):
-                    run.texts.append(text)  # as `_text`, for most
-                    out.append(text)
-                else:
-                    self._text(text)
+                self._text(text)
         while stack:
             self._end(stack[-1][0])
         self._close("")
@@ -238,104 +208,6 @@ class Page:
         self.current.media.append(len(self.out))
         self.current.addresses.append(kept["src"])
         self.out.append(written("img", kept))
-
-    # Elements that are open.
-
-    def _end(self, tag: str) -> None:
-        stack = self._open
-        if stack and (stack[-1][0] == tag or any(element[0] == tag for element in stack)):
-            while self._pop() != tag:
-                pass
-
-    def _push(self, source: str, name: str) -> None:
-        self._open.append((source, name, len(self.out), self._hint))
-        if source in ("noscript", "math"):
-            self._special += 1
-            self._noscript += source == "noscript"
-        if name:
-            self._inside[name] += 1
-            if name in names.COUNTED:
-                self._count(name, 1)
-                self.current.protected |= self._protecting > 0
-                self.current.heading |= self._headings > 0
-
-    def _pop(self) -> str:
-        source, name, first, hint = self._open.pop()
-        if source in ("noscript", "math"):
-            self._special -= 1
-            self._noscript -= source == "noscript"
-        if source in GAPS:
-            self._close(GAPS[source])
-            if not name and not self._special:
-                self.out.append(BREAK)  # what it held stays in lines of its own
-        if name:
-            self._inside[name] -= 1
-            if name in names.COUNTED:
-                self._count(name, -1)
-            if name not in VOID:
-                self.out.append(f"</{name}>")
-            if name == "a":
-                if self._headings:
-                    self._permalink_ends(first)
-            elif name in names.PLAYERS:
-                self._player_ends(first)
-        if source == "form":
-            self._form_ends(first)
-        if self._hint is not hint:
-            self._set_hint(hint)
-        return source
-
-    def _count(self, name: str, number: int) -> None:
-        self._players += number * (name in names.PLAYERS)
-        self._protecting += number * (name in names.PROTECTING)
-        self._headings += number * (name in names.HEADINGS)
-
-    def _close(self, gap: str) -> None:
-        """Ends the run: what follows is parted from it by `gap`."""
-        current = self.current
-        if current.texts or current.media:
-            current.end = len(self.out)
-            self.sheet.runs.append(current)
-            self.current = Run(gap, self._protecting > 0, self._headings > 0, self._hint)
-        else:
-            if len(gap) > len(current.gap):
-                current.gap = gap
-            current.protected, current.heading, current.hint = self._protecting > 0, self._headings > 0, self._hint
-
-    def _set_hint(self, hint: str | None) -> None:
-        self._close("")
-        self._hint = self.current.hint = hint
-
-    def _permalink_ends(self, first: int) -> None:
-        """A sign such as "¶" that only links to the heading it stands in goes."""
-        inside = self.out[first + 1 : -1]
-        if len(inside) != 1 or inside[0].strip() not in _PERMALINKS or "#" not in self.out[first]:
-            return
-        self.out[first:] = [""] * (len(self.out) - first)
-        for run in (self.current, *self.sheet.runs[-1:]):
-            if run.texts and run.texts[-1] is inside[0]:
-                del run.texts[-1]
-                break
-
-    def _player_ends(self, first: int) -> None:
-        if ' src="' in self.out[first] or any(piece.startswith("<source") for piece in self.out[first:]):
-            return
-        self.out[first] = self.out[-1] = ""  # nothing to play: what is inside for such a case stays
-
-    def _form_ends(self, first: int) -> None:
-        """A short form is a box to fill in, not text; a long one is wrapped around a page."""
-        runs: list[Run] = []
-        for run in reversed(self.sheet.runs):
-            if (run.first if run.texts else run.media[0]) < first:
-                break
-            runs.insert(0, run)
-        text = " ".join(filter(None, (run.block().text for run in runs)))
-        if len(text) > _SHORT_FORM or any(run.media or run.embed for run in runs):
-            return
-        del self.sheet.runs[len(self.sheet.runs) - len(runs) :]
-        self.out[first:] = [BREAK] + [""] * (len(self.out) - first - 1)
-        if text:
-            self.sheet.forms.append(Removal("form", text))
 
     def _allowed(self, name: str, kept: dict[str, str]) -> bool:
         if name not in TAGS or len(self._open) >= _DEEPEST:
