@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import dataclasses
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from typing import Self, TypeVar
 from aggregator import schedule
 from aggregator.config import Config
 from aggregator.engine import Engine, Workers
+from aggregator.errand import Carrier
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import client_for
 from aggregator.filters import Filter
@@ -32,12 +34,13 @@ from aggregator.poller import Poller
 from aggregator.replay import Replay, replay
 from aggregator.schedule.network import Network
 from aggregator.site import Site
-from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer, sweep
+from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer, renewal, sweep
 from aggregator.stories import Editor
 from aggregator.websub import Subscriber, public_url
 
 T = TypeVar("T")
 
+AT_ONCE = 2000  # polls under way, most of which wait for their turn; each takes some 4 KiB
 BATCH = 50  # polls in one transaction
 _CLOCK_SLACK = timedelta(seconds=5)  # a clock that is set back by less needs no second thought
 TAGGED_AT_ONCE = 500  # stored articles that are judged in one go after the tag rules have changed
@@ -45,6 +48,12 @@ BATCH_ITEMS = 500  # entries in one, about: what one transaction writes must all
 POLLS_KEPT = timedelta(days=30)  # rows of `fetches`
 UPKEEP = timedelta(minutes=1)  # between two looks for something to prune, when the last one found nothing
 _BACKLOG = 10  # stories of a feed added later that may enter the merged feed at once, or a fifth of it
+_NOT_STORABLE = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    ValueError,
+    OverflowError,
+)  # what is in the poll, not in the file
 _AFTER_FAULT = 10.0  # seconds a poll that could not be committed waits before it is due again
 
 
@@ -99,6 +108,9 @@ class Aggregator:
         self._file: tuple[int, int] | None = None  # which file that is
         self._stranger: tuple[int, int] | None = None  # the one that stood under its name at the last look
         self._busy: set[int] = set()
+        self._unwritten: set[int] = set()  # those of them that have news and wait for their commit
+        if isinstance(self.engine, Carrier):
+            self.engine.backlog = lambda: len(self._unwritten)
         self._latest = datetime.min.replace(tzinfo=UTC)  # the latest time the clock has shown
         self._next_upkeep: datetime | None = None
         self._publishing = asyncio.Lock()
@@ -169,6 +181,7 @@ class Aggregator:
         self.store = Store(self._opened.enter_context(open_writer(path)))
         self._file = self._stranger = _identity(path)
         self._sync()
+        self._renew(self.clock(), renewal.AT_ONCE)
         self.dirty = True
 
     async def due(self, force: bool = False, only: Collection[str] | None = None) -> list[Due]:
@@ -191,31 +204,47 @@ class Aggregator:
         """
         self.claim(dues)
         reached = asyncio.Event()
-        tasks = {asyncio.create_task(self._poller.poll(due)): due for due in dues}
         held: list[Outcome] = []
         results: list[asyncio.Future[Poll]] = []
 
-        async def commit(outcome: Outcome, unreachable: bool) -> None:
+        async def commit(outcome: Outcome, unreachable: bool) -> asyncio.Future[Poll]:
             future: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
+            future.add_done_callback(lambda _: self._unwritten.discard(outcome.due.feed))
             if heard is not None:
                 future.add_done_callback(lambda done: None if done.cancelled() else heard(done.result()))
             results.append(future)
             await self._outcomes.put((outcome, future, unreachable))
+            return future
 
+        async def deliver(outcome: Outcome, unreachable: bool) -> None:
+            if unreachable and not reached.is_set():
+                self.network.unreached(outcome.due.feed, outcome.due.failures, outcome.at)
+                held.append(outcome)
+                return
+            if not outcome.excused:
+                reached.set()
+                self.network.answered()
+                silent = held.copy()
+                held.clear()
+                for other in silent:
+                    await commit(other, True)
+            await asyncio.wait([await commit(outcome, unreachable)])
+
+        async def poll(due: Due) -> None:
+            # In one task with its commit: the engine has room again when that is stored.
+            outcome, unreachable = await self._poller.poll(due)
+            if outcome.items:
+                self._unwritten.add(due.feed)
+            await deliver(outcome, unreachable)
+
+        async def some() -> None:
+            for due in waiting:
+                await asyncio.create_task(poll(due))
+
+        waiting = iter(dues)
+        tasks = [asyncio.create_task(some()) for _ in range(min(len(dues), AT_ONCE))]
         try:
-            for next_done in asyncio.as_completed(tasks):
-                outcome, unreachable = await next_done
-                if unreachable and not reached.is_set():
-                    self.network.unreached(outcome.due.feed, outcome.due.failures, outcome.at)
-                    held.append(outcome)
-                    continue
-                if not outcome.excused:
-                    reached.set()
-                    self.network.answered()
-                    for waiting in held:
-                        await commit(waiting, True)
-                    held.clear()
-                await commit(outcome, unreachable)
+            await asyncio.gather(*tasks)
             if self.network.down and held:
                 await self._forgive()
                 held = [self._poller.excused(outcome) for outcome in held]
@@ -231,6 +260,7 @@ class Aggregator:
             for task in tasks:
                 task.cancel()
             self._busy.difference_update(due.feed for due in dues)
+            self._unwritten.difference_update(due.feed for due in dues)
 
     async def publish(self) -> int:
         """Brings the published documents up to date; gives how many changed. `site.faults` says what went wrong."""
@@ -255,8 +285,8 @@ class Aggregator:
             self.dirty = True
         if self._next_upkeep is not None and self._next_upkeep - UPKEEP <= now < self._next_upkeep:
             return Expired()
-        removed, shrunk = await self._write(self._upkeep, now)
-        self._next_upkeep = None if removed or shrunk else now + UPKEEP
+        removed, more = await self._write(self._upkeep, now)
+        self._next_upkeep = None if removed or more else now + UPKEEP
         if removed.stories:
             self.dirty = True
         return removed
@@ -305,7 +335,12 @@ class Aggregator:
             polls = retention.prune_polls(now - POLLS_KEPT)
         with self.store.transaction():
             sweep(self.store.connection, now - self.config.dedupe.window)
-        return Expired(stories, articles, polls), retention.shrink()
+        renewed = self._renew(now, renewal.STEP)
+        return Expired(stories, articles, polls), retention.shrink() + renewed
+
+    def _renew(self, now: datetime, most: int) -> int:
+        with self.store.transaction():
+            return renewal.renew(self.store.connection, now - self.config.dedupe.window, most)
 
     def _kept_since(self, now: datetime) -> datetime | None:
         keep = self.config.retention.keep
@@ -380,24 +415,32 @@ class Aggregator:
 
     def _commit(self, outcomes: list[tuple[Outcome, bool]]) -> list[Poll]:
         """A batch of polls in one transaction. One that can't be stored is a recorded failure beside its neighbours."""
-        polls = []
-        execute = self.store.connection.execute
-        with self.store.transaction():
-            for outcome, unreachable in outcomes:
-                execute("SAVEPOINT poll")
-                try:
-                    poll = self._commit_one(outcome)
-                except (sqlite3.IntegrityError, sqlite3.DataError, ValueError, OverflowError) as error:
-                    execute("ROLLBACK TO poll")
-                    failed = self._poller.failed(
-                        outcome.due, FetchError(f"could not be stored: {error}", outcome.status), outcome.at
-                    )
-                    poll = self._commit_one(failed)
-                execute("RELEASE poll")
-                polls.append(dataclasses.replace(poll, unreachable=unreachable))
+        try:
+            with self.store.batch():
+                polls = [self._commit_one(outcome) for outcome, _ in outcomes]
+        except _NOT_STORABLE:
+            # Seldom enough to be told apart only now: a savepoint for each poll would copy each page that it changes.
+            with self.store.batch():
+                polls = [self._commit_safely(outcome) for outcome, _ in outcomes]
         if any(poll.new or poll.changed for poll in polls):
             self.dirty = True
-        return polls
+        return [
+            dataclasses.replace(poll, unreachable=unreachable)
+            for poll, (_, unreachable) in zip(polls, outcomes, strict=True)
+        ]
+
+    def _commit_safely(self, outcome: Outcome) -> Poll:
+        """One poll, or that it could not be stored."""
+        execute = self.store.connection.execute
+        execute("SAVEPOINT poll")
+        try:
+            poll = self._commit_one(outcome)
+        except _NOT_STORABLE as error:
+            execute("ROLLBACK TO poll")
+            reason = FetchError(f"could not be stored: {error}", outcome.status)
+            poll = self._commit_one(self._poller.failed(outcome.due, reason, outcome.at))
+        execute("RELEASE poll")
+        return poll
 
     def _commit_one(self, outcome: Outcome) -> Poll:
         feed, now = outcome.due.feed, outcome.at
@@ -406,18 +449,14 @@ class Aggregator:
             return Poll(
                 outcome.due.title, outcome.due.url, outcome.status, error="not stored: the database is another one"
             )
-        editor = self._editor()
-        counts = {"new": 0, "changed": 0, "same": 0}
-        articles = []
+        wanted = self.store.retention.wanted(feed, outcome.items, self._kept_since(now))
+        taken = self._editor().take(feed, wanted, outcome.guids, now)
+        counts = Counter(saved.change for saved in taken)
+        articles = [saved.article for saved in taken if saved.change == "new"]
         rules = self._rules
-        for item in self.store.retention.wanted(feed, outcome.items, self._kept_since(now)):
-            saved = self.store.articles.save(feed, item, outcome.guids, now)
-            counts[saved.change] += 1
-            if saved.change == "new":
-                articles.append(saved.article)
+        for saved in taken:
             if saved.change != "same":
                 self.store.tags.judge(saved.article, rules)
-            editor.place(saved, now)
         self._complain(rules)
         if outcome.feed is not None:
             self.store.entries.hold(feed, articles, max(_BACKLOG, self.config.output.items // 5))

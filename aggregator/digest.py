@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ class Item:
     entry: Entry
     article: Article
     hash: bytes
+    packed: bytes = b""  # the entry as the file keeps it: made where the cleaning is done, not where one writer waits
     rules: int = clean.VERSION  # see `cleaned_by`
 
 
@@ -85,7 +87,7 @@ def digest(job: Job) -> Digest | ParseError:
             flaws.append(f"entry {number + 1} could not be cleaned: {type(error).__name__}: {error}"[:300])
             failed.add(entry.guid)
             continue
-        cleaned.append(Item(entry, article, mark, cleaned_by(job.subscription)))
+        cleaned.append(Item(entry, article, mark, packed(entry), cleaned_by(job.subscription)))
     items, filtered = [], 0
     for item in _relearned(cleaned, job, site):
         published = item.article.published or item.article.updated
@@ -107,10 +109,21 @@ def digest(job: Job) -> Digest | ParseError:
 def digest_entry(entry: Entry, site: clean.Site) -> Article:
     """One entry, cleaned and fingerprinted."""
     article = clean.clean(entry, site)
-    text = article.content_text
-    for block in article.faint:
-        text = text.replace(block, "\n", 1)
-    return dataclasses.replace(article, fingerprint=dedupe.hashes(text, article.title))
+    found = dedupe.hashes(article.content_text, article.title, article.faint)
+    return dataclasses.replace(article, fingerprint=found)
+
+
+def packed(entry: Entry) -> bytes:
+    """An entry as JSON, compressed (zlib); `replay.entry_of` reads it."""
+    text = json.dumps(entry, ensure_ascii=False, default=_plain)
+    return zlib.compress(text.encode("utf-8", "replace"), 6)
+
+
+def _plain(value: object) -> object:
+    """What JSON has no form for: dataclasses by their fields, times in words."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return str(value)
 
 
 def subject_of(article: Article) -> Subject:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import weakref
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
 from multiprocessing.context import BaseContext
@@ -19,6 +20,7 @@ import pebble
 from aggregator.digest import Digest, Job, digest
 from aggregator.errors import ParseError
 
+_DESKS = 64  # documents being digested or waiting for their commit; with all that is made of one, half a megabyte each
 TIME_LIMIT = 20.0  # seconds of one document
 MEMORY_LIMIT = 2**30  # bytes of address space of one worker; the largest honest documents take a quarter of it
 
@@ -74,6 +76,8 @@ class Workers:
         self.memory_limit = memory_limit
         self.work = work
         self._pool: pebble.ProcessPool | None = None
+        self._desks = asyncio.Semaphore(_DESKS)
+        self._seated: weakref.WeakSet[asyncio.Task[object]] = weakref.WeakSet()
 
     async def __aenter__(self) -> Self:
         return self
@@ -86,7 +90,8 @@ class Workers:
             await asyncio.to_thread(self._pool.join)
 
     async def run(self, job: Job) -> Digest | ParseError:
-        """Digests in a worker."""
+        """Digests in a worker, as soon as there is room. The caller's task has a desk for its document till it ends."""
+        await self._sit_down(job)
         if self._pool is None:
             context = _context()
             self._pool = pebble.ProcessPool(
@@ -103,6 +108,16 @@ class Workers:
             return ParseError(f"reading the document ended the worker process (exit code {error.exitcode})")
         except Exception as error:  # noqa: BLE001 - whatever a document brings up in a worker, it is that feed's failure
             return ParseError(f"reading the document failed: {type(error).__name__}: {error}"[:300])
+
+    async def _sit_down(self, job: Job) -> None:
+        """Waits for a desk, so that workers do not run ahead of the writer: what they make is held until it is stored."""
+        task = asyncio.current_task()
+        # Pages of articles are still to be fetched for full texts: those would wait for slots while these wait for a desk.
+        if task is None or task in self._seated or job.subscription.full_text:
+            return
+        await self._desks.acquire()
+        self._seated.add(task)
+        task.add_done_callback(lambda _: self._desks.release())
 
 
 def _context() -> BaseContext:

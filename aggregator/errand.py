@@ -119,7 +119,12 @@ class Runner:
 
 @runtime_checkable
 class Carrier(Protocol):
-    """An engine that runs whole errands, not digests only: on other machines, as `runner` would do it here."""
+    """An engine that runs whole errands, not digests only: on other machines, as `runner` would do it here.
+
+    `backlog` is set to say how many polls with news wait for the writer, so that it does not bring more than can be kept.
+    """
+
+    backlog: Callable[[], int]
 
     async def carry(self, runner: Runner, errand: Errand) -> Found: ...
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from aggregator import clean, dedupe
+from aggregator import clean
 from aggregator.config import Dedupe
 from aggregator.digest import Item, cleaned_by, digest_entry, entry_hash, site_of
 from aggregator.model import Enclosure, Entry, Feed, Source, Subscription, Text
-from aggregator.store import Saved, Store, unpack
+from aggregator.store import FINGERPRINTED, Store, fingerprint, unpack
 from aggregator.stories import Editor
 
 
@@ -53,10 +53,9 @@ def replay(store: Store, settings: Dedupe, feeds: Mapping[int, Subscription], no
     rows = db.execute("SELECT id, first_seen_at FROM articles ORDER BY first_seen_at, id").fetchall()
     for row in rows:
         article, seen = row["id"], datetime.fromisoformat(row["first_seen_at"])
-        text = db.execute("SELECT content_text, title FROM articles WHERE id = ?", (article,)).fetchone()
-        fingerprint = dedupe.hashes(text["content_text"], text["title"])
-        store.stories.remember(article, fingerprint)
-        editor.place(Saved(article, "new", fingerprint), seen)
+        made = fingerprint(db.execute(f"SELECT {FINGERPRINTED} WHERE articles.id = ?", (article,)).fetchone())
+        store.stories.remember(article, made)
+        editor.enter(article, seen, made)
     store.stories.keep(shown, cleaned, now)
     after = {row[0]: row[1] for row in db.execute("SELECT id, story_id FROM articles")}
     leads = {row[0]: row[1] for row in db.execute("SELECT id, lead_article_id FROM stories")}
@@ -115,8 +114,9 @@ def _clean(store: Store, feeds: Mapping[int, Subscription], now: datetime) -> se
         for article in _to_clean(store, row["id"], rules, site.learned):
             packed = db.execute("SELECT entry FROM _sources WHERE article_id = ?", (article,)).fetchone()[0]
             entry = entry_of(unpack(packed))
-            item = Item(entry, digest_entry(entry, site), entry_hash(entry, subscription), rules)
-            if store.articles.save(row["id"], item, {entry.guid}, now).change == "changed":
+            item = Item(entry, digest_entry(entry, site), entry_hash(entry, subscription), packed, rules)
+            stored = store.articles.stored(row["id"], item.article, {entry.guid})
+            if stored is not None and store.articles.revise(stored, item, now).change == "changed":
                 changed.add(article)
     return changed
 

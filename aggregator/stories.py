@@ -6,14 +6,15 @@ comes before every rule, and is undone by taking it back: the rules then decide 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aggregator import dedupe
 from aggregator.config import Dedupe
+from aggregator.digest import Item
 from aggregator.model import Subscription, Verdict
-from aggregator.store import Saved, Store, probe
+from aggregator.store import Arrivals, Saved, Store, newcomer, probe
 
 REVIEW = timedelta(
     hours=48
@@ -28,12 +29,77 @@ class Editor:
     settings: Dedupe
     feeds: Mapping[int, Subscription]
 
-    def place(self, saved: Saved, now: datetime) -> None:
-        """Puts a new or changed article where it belongs."""
+    def take(self, feed: int, items: Sequence[Item], guids: Collection[str], now: datetime) -> list[Saved]:
+        """Stores the items of a document, one after the other, and puts each where it belongs.
+
+        `guids` are all ids in the document. Call inside a transaction.
+        """
+        if not items:
+            return []
+        articles, arrivals = self.store.articles, self.store.arrivals(feed, items, now)
+        taken = []
+        for item in items:
+            row = None
+            if arrivals.may_be_stored(item.article):
+                arrivals.write()
+                row = articles.stored(feed, item.article, guids)
+            if row is None:
+                taken.append(self._add(feed, item, arrivals, now))
+            else:
+                taken.append(articles.revise(row, item, now))
+                arrivals.note(item.article)
+                self._place(taken[-1], now)
+        arrivals.write()
+        articles.forget_edges(feed)
+        return taken
+
+    def enter(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> None:
+        """Puts a stored article that is in no story where it belongs."""
+        stories = self.store.stories
+        decision = self._match(article, now, fingerprint)
+        partner = next(iter(stories.together(article)), None)
+        if partner is not None and (story := stories.story_of(partner)) not in (None, decision.verdict.story):
+            verdict = Verdict("person", "a person said that they are the same", partner, story, 0.0, 0.0)
+            decision = replace(decision, verdict=verdict)
+        if decision.verdict.story is None:
+            stories.found(article, now)
+        else:
+            stories.join(article, decision.verdict.story)
+        self._entered(article, decision, now)
+
+    def _add(self, feed: int, item: Item, arrivals: Arrivals, now: datetime) -> Saved:
+        """Stores a new article in the story it belongs to, or in one of its own."""
+        came = newcomer(feed, item.article)
+        if not arrivals.may_match(came):
+            return Saved(arrivals.add(item, None), "new")
+        arrivals.write()
+        limits = dedupe.Limits(self.settings.threshold, scope(self.settings, self.feeds, feed))
+        decision = self._matched(came, limits, now, arrivals.hashes)
+        article = arrivals.add(item, decision.verdict.story)
+        arrivals.write()
+        self._entered(article, decision, now)
+        return Saved(article, "new")
+
+    def _entered(self, article: int, decision: dedupe.Decision, now: datetime) -> None:
+        """What follows from a decision when the article is in its story."""
+        stories, story = self.store.stories, decision.verdict.story
+        stories.verdict(article, decision.verdict, now)
+        if story is not None:
+            self._settle(story, now, reworded=False, newcomer=article)
+            stories.observe(article, story)
+            for other in decision.also:
+                self._unite(article, other, now)
+        if learned := frozenset().union(*decision.boilerplate.learned):
+            self.review(learned, now)
+        for doubtful in decision.doubts:
+            self._doubt(doubtful, now)
+
+    def _place(self, saved: Saved, now: datetime) -> None:
+        """Puts a revised article where it belongs now."""
         stories = self.store.stories
         story = stories.story_of(saved.article)
         if story is None:
-            self._enter(saved.article, now, saved.fingerprint)
+            self.enter(saved.article, now, saved.fingerprint)
             return
         if saved.change == "same":
             self._settle(story, now, reworded=False)
@@ -54,7 +120,7 @@ class Editor:
         if verdict.kind == "alone" and not stories.together(saved.article):
             stories.leave(saved.article)
             self._settle(story, now, reworded=False)
-            self._enter(saved.article, now, saved.fingerprint)
+            self.enter(saved.article, now, saved.fingerprint)
             return
         stories.verdict(saved.article, replace(verdict, kind="person") if verdict.kind == "alone" else verdict, now)
         self._settle(story, now, reworded=False)
@@ -70,7 +136,7 @@ class Editor:
             stories.correct("apart", article, other, now)
         stories.leave(article)
         self._settle(story, now, reworded=False)
-        self._enter(article, now)
+        self.enter(article, now)
         return stories.story_of(article)
 
     def merge(self, a: int, b: int, now: datetime) -> int:
@@ -140,31 +206,23 @@ class Editor:
             if verdict.kind == "alone":
                 stories.leave(article)
                 self._settle(story, now, reworded=False)
-                self._enter(article, now)
+                self.enter(article, now)
 
     def limits(self, feed: int, article: int) -> dedupe.Limits:
         """The operator's settings, for an article of a feed."""
         may = scope(self.settings, self.feeds, feed)
         return dedupe.Limits(self.settings.threshold, may, self.store.stories.apart(article))
 
-    def _enter(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> None:
+    def _doubt(self, story: int, now: datetime) -> None:
+        """Parts recent copies under other titles from a text that one feed has under several: which one did they mean?"""
         stories = self.store.stories
-        decision = self._match(article, now, fingerprint)
-        verdict = decision.verdict
-        partner = next(iter(stories.together(article)), None)
-        if partner is not None and (story := stories.story_of(partner)) is not None and verdict.story != story:
-            verdict = Verdict("person", "a person said that they are the same", partner, story, 0.0, 0.0)
-        stories.verdict(article, verdict, now)
-        if verdict.story is None:
-            stories.found_story(article, now)
-        else:
-            stories.join(article, verdict.story)
-            self._settle(verdict.story, now, reworded=False, newcomer=article)
-            stories.observe(article, verdict.story)
-            for other in decision.also:
-                self._unite(article, other, now)
-        if decision.learned:
-            self.review(decision.learned, now)
+        lead = stories.lead_of(story)
+        for article in sorted(stories.joined_since(story, now - REVIEW) - {lead}):
+            titles = (stories.candidate(each).title for each in (article, lead))
+            if not stories.together(article) and not dedupe.are_alike(*titles):
+                stories.leave(article)
+                self._settle(story, now, reworded=False)
+                self.enter(article, now)
 
     def _unite(self, article: int, other: Verdict, now: datetime) -> None:
         """Joins another story that `article` is a copy of, if it is one with this story's lead, too: no chains."""
@@ -192,28 +250,39 @@ class Editor:
     def _regroup(self, articles: Iterable[int], now: datetime) -> None:
         """Lets the rules place articles again; the one that a story began with stays where others are."""
         stories = self.store.stories
-        out = []
+        stay, out = [], []
         for article in articles:
+            story = stories.story_of(article)
+            assert story is not None
+            if stories.articles(story) == [article] or stories.founder(story) == article:
+                stay.append(article)
+            else:
+                stories.leave(article)
+                self._settle(story, now, reworded=False)
+                out.append(article)
+        for article in out:
+            self.enter(article, now)
+        for article in stay:
             story = stories.story_of(article)
             assert story is not None
             if stories.articles(story) == [article]:
                 decision = self._match(article, now)
                 if decision.verdict.story is not None:
                     self._absorb(story, decision.verdict.story, now)
-            elif stories.founder(story) != article:
-                stories.leave(article)
-                self._settle(story, now, reworded=False)
-                out.append(article)
-        for article in out:
-            self._enter(article, now)
 
     def _match(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> dedupe.Decision:
         probed = probe(self.store.connection, article, fingerprint)
-        index = self.store.stories.index(now - self.settings.window)
-        decision = dedupe.match(probed, index, self.limits(probed.feed, article))
-        if decision.learned:
-            self.store.stories.learn(decision.learned - decision.in_feed, 0, now)
-            self.store.stories.learn(decision.learned & decision.in_feed, probed.feed, now)
+        return self._matched(probed, self.limits(probed.feed, article), now)
+
+    def _matched(
+        self, probed: dedupe.Probe, limits: dedupe.Limits, now: datetime, known: Collection[int] | None = None
+    ) -> dedupe.Decision:
+        stories = self.store.stories
+        index = stories.index(now - self.settings.window, known)
+        decision = dedupe.match(probed, index, limits)
+        everywhere, in_feed = decision.boilerplate.learned
+        stories.learn(everywhere, 0, now)
+        stories.learn(in_feed, probed.feed, now)
         return decision
 
     def _recheck(self, article: int, lead: int) -> Verdict:

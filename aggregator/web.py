@@ -180,7 +180,7 @@ class Web:
             lead = pages.article(row["lead_article_id"], _LONGEST_ARTICLE)
             compared = pages.article(copy, _LONGEST_ARTICLE) if copy is not None else None
             if compared is not None:
-                compared["boilerplate"] = pages.boilerplate(compared)
+                compared["boilerplate"] = pages.boilerplate(compared["id"])
         view = story.view(row, members, lead, compared)
         return Answer(page.render("story.html", frame, view=view))
 

@@ -1,7 +1,8 @@
 """Dedupe beside other ways to do it, on the labelled corpus; and what a decision costs while the index grows.
 
     python -m bench.dedupe                       quality on fresh seeds, cost at 10 000 and 100 000 articles
-    python -m bench.dedupe --sizes 1000000       cost at a million (a few minutes, 2 GB on the disk)
+    python -m bench.dedupe --seeds --sizes 1000000       cost only, at a million (a few minutes, 2 GB on the disk)
+    python -m bench.dedupe --seeds --sizes --replay 10000       a replay of so many articles
     python -m bench.dedupe --press FOLDER        real releases too: *.jsonl.gz of {"title", "text"}; every join is listed
 
 MinHash-LSH needs `pip install datasketch`; without it that row is left out.
@@ -12,7 +13,9 @@ from __future__ import annotations
 import argparse
 import difflib
 import gzip
+import hashlib
 import html
+import itertools
 import json
 import re
 import sqlite3
@@ -20,6 +23,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -29,6 +33,7 @@ from aggregator.config import Dedupe
 from aggregator.dedupe import fingerprint
 from aggregator.digest import Item as Digested
 from aggregator.model import Subscription
+from aggregator.replay import replay
 from aggregator.store import Store, open_writer
 from aggregator.stories import Editor
 from tests.data.dedupe import corpus
@@ -72,8 +77,10 @@ def simhash(items: Sequence[Digested]) -> Groups:
     made = []
     for number, item in enumerate(items):
         counts = [0] * 64
-        for value in fingerprint.runs(fingerprint.words(item.article.content_text)):
-            for bit in range(62):
+        words = fingerprint.words(item.article.content_text)
+        for run in zip(words, words[1:], words[2:], strict=False):
+            value = int.from_bytes(hashlib.blake2b(" ".join(run).encode(), digest_size=8).digest(), "big")
+            for bit in range(64):
                 counts[bit] += 1 if value >> bit & 1 else -1
         mine = sum(1 << bit for bit, count in enumerate(counts) if count > 0)
         near = {other for band in range(4) for other in bands[band][mine >> 16 * band & 0xFFFF]}
@@ -138,9 +145,8 @@ def cost(sizes: Sequence[int]) -> None:
             times = []
             with store.transaction():
                 for number, made in enumerate(ready):
-                    saved = store.articles.save(1 + number % 2, made, (), corpus.START + timedelta(hours=1))
                     begun = time.thread_time()
-                    editor.place(saved, corpus.START + timedelta(hours=1))
+                    editor.take(1 + number % 2, [made], (), corpus.START + timedelta(hours=1))
                     times.append((time.thread_time() - begun) * 1000)
             times.sort()
             per, late = _index_bytes(connection) / size, times[int(len(times) * 0.95)]
@@ -167,6 +173,33 @@ def _fill(store: Store, size: int) -> None:
         # A poll's rows come in any order of hashes; sorted within a step they only save time, not pages.
         rows = sorted((dice.getrandbits(62), i + 1) for i in numbers for _ in range(54))
         connection.executemany("INSERT INTO _fingerprints VALUES (?, ?)", rows)
+
+
+def replayed(size: int) -> None:
+    """Seconds that a dry run of `aggregator replay` works for so many articles, a third of them copies."""
+    seeds = itertools.count(500)
+    items: list[corpus.Item] = []
+    while len(items) < size:
+        seed = next(seeds)
+        # Each seed has its own addresses, or they would be taken for revisions of one another.
+        items += [replace(i, url=f"{i.url}?{seed}") for i in corpus.build(seed, min(1000, size - len(items)))]
+    feeds = sorted({item.feed for item in items})
+    with tempfile.TemporaryDirectory() as folder, open_writer(Path(folder) / "x.db") as connection:
+        store = Store(connection)
+        with store.transaction():
+            store.feeds.sync(tuple(Subscription(feed) for feed in feeds), corpus.START)
+        ids = {row[1]: row[0] for row in connection.execute("SELECT id, configured_url FROM feeds")}
+        editor = Editor(store, Dedupe(), {number: Subscription(feed) for feed, number in ids.items()})
+        with store.batch():
+            for number, (item, made) in enumerate(zip(items, digested(items), strict=True)):
+                editor.take(ids[item.feed], [made], (), corpus.START + timedelta(minutes=2 * number))
+        begun, wall = time.thread_time(), time.perf_counter()
+        with store.transaction():
+            done = replay(store, Dedupe(), editor.feeds, corpus.START + timedelta(days=60))
+        print(
+            f"  {done.articles:,} articles, {done.stories_after:,} stories, {len(done.changes)} changes: "
+            f"{time.thread_time() - begun:.1f} s of the processor, {time.perf_counter() - wall:.1f} s by the clock"
+        )
 
 
 def _index_bytes(connection: sqlite3.Connection) -> int:
@@ -207,6 +240,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=1000)
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000])
     parser.add_argument("--press", type=Path)
+    parser.add_argument("--replay", type=int, default=0)
     options = parser.parse_args()
     found = press(options.press) if options.press else []
     if found:
@@ -215,6 +249,9 @@ def main() -> None:
     quality(options.seeds, options.items, [pair for pair in unique.items() if not re.search("Bodine|MasHash", pair[0])])
     print("\nwhat a decision costs:")
     cost(options.sizes)
+    if options.replay:
+        print("\nwhat a replay costs:")
+        replayed(options.replay)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """A farm of feeds on loopback that is never the bottleneck: documents rendered and zipped before they are asked for.
 
-    python -m bench.farm FEEDS [--tls CERTIFICATE] -> prints its port, then answers until stdin closes
+    python -m bench.farm FEEDS [--tls CERTIFICATE] [--hosts N] -> prints its port, then answers until stdin closes
+
+It answers on the loopback addresses 127.0.0.1 to 127.0.0.N.
 
 A feed's document depends on its number and the farm's round only. Rounds are set by commands on stdin:
 
@@ -161,7 +163,7 @@ class Connection(asyncio.Protocol):
                 self.transport.close()
 
 
-async def serve(farm: Farm, certificate: str | None) -> None:
+async def serve(farm: Farm, certificate: str | None, hosts: int = 1) -> None:
     """Answers until stdin closes."""
     loop = asyncio.get_running_loop()
     context = None
@@ -169,7 +171,11 @@ async def serve(farm: Farm, certificate: str | None) -> None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate)
     server = await loop.create_server(lambda: Connection(farm), "127.0.0.1", 0, ssl=context, backlog=4096)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    port = server.sockets[0].getsockname()[1]
+    if hosts > 1:
+        more = [f"127.0.0.{n}" for n in range(2, hosts + 1)]
+        await loop.create_server(lambda: Connection(farm), more, port, ssl=context, backlog=4096)
+    print(port, flush=True)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         word, *rest = line.split()
         if word == "round":
@@ -189,4 +195,5 @@ async def serve(farm: Farm, certificate: str | None) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Farm(int(sys.argv[1])), sys.argv[3] if len(sys.argv) > 3 else None))
+    more = dict(zip(sys.argv[2::2], sys.argv[3::2], strict=True))
+    asyncio.run(serve(Farm(int(sys.argv[1])), more.get("--tls"), int(more.get("--hosts", 1))))

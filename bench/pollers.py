@@ -2,8 +2,8 @@
 
     python -m bench.pollers NAME FOLDER ADDRESS FEEDS     NAME: ours, reader
 
-Reads a line for a pass from stdin and answers with JSON: cpu and wall seconds of the pass, articles stored. The program's
-own start is not in it: a daemon starts once.
+Reads lines from stdin: "go" for a pass, "settle" for what a pass has left to be done in the background. Answers each with
+JSON: CPU and wall seconds it took, articles stored. The program's own start is not in it: a daemon starts once.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 
 _TICK = os.sysconf("SC_CLK_TCK")
 Pass = Callable[[], Awaitable[int]]
+Rest = Callable[[], Awaitable[None]]
 
 
 def tree(pid: int) -> list[int]:
@@ -76,7 +77,7 @@ class Memory:
                 return
 
 
-async def ours(folder: Path, address: str, feeds: int) -> Pass:
+async def ours(folder: Path, address: str, feeds: int) -> tuple[Pass, Rest]:
     """This project: everything on, as `aggregator run` polls."""
     from aggregator.app import Aggregator
     from aggregator.config import loads
@@ -91,10 +92,14 @@ async def ours(folder: Path, address: str, feeds: int) -> Pass:
         await aggregator.publish()
         return int(await aggregator.read(lambda read: read.counts()["articles"]))
 
-    return once
+    async def settle() -> None:
+        while aggregator.site.unfinished:
+            await aggregator.publish()
+
+    return once, settle
 
 
-async def reader(folder: Path, address: str, feeds: int) -> Pass:
+async def reader(folder: Path, address: str, feeds: int) -> tuple[Pass, Rest]:
     """lemon24/reader with its search on, one worker."""
     from reader import make_reader  # type: ignore[import-not-found,unused-ignore]
 
@@ -109,17 +114,24 @@ async def reader(folder: Path, address: str, feeds: int) -> Pass:
         library.update_search()
         return int(library.get_entry_counts().total)
 
-    return once
+    async def settle() -> None:
+        pass
+
+    return once, settle
 
 
 async def main(name: str, folder: str, address: str, feeds: str) -> None:
     """Makes a pass for each line of stdin."""
     makers: dict[str, Any] = {"ours": ours, "reader": reader}
-    once = await makers[name](Path(folder), address, int(feeds))
+    once, settle = await makers[name](Path(folder), address, int(feeds))
     print("ready", flush=True)
-    while await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
+    articles = 0
+    while line := await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
         before, began = cpu(tree(os.getpid())), time.perf_counter()
-        articles = await once()
+        if line.strip() == "settle":
+            await settle()
+        else:
+            articles = await once()
         wall = time.perf_counter() - began
         result = {"cpu": cpu(tree(os.getpid())) - before, "wall": wall, "articles": articles}
         print(json.dumps(result), flush=True)

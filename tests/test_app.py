@@ -11,7 +11,9 @@ import pytest
 
 from aggregator.app import Aggregator, Poll
 from aggregator.config import Config
+from aggregator.digest import Digest, Job
 from aggregator.engine import Here
+from aggregator.errors import ParseError
 from tests.conftest import NOW, Answer, Post, Web, config_for, rows, rss
 
 RELEASE = (
@@ -234,3 +236,35 @@ def test_a_page_on_a_private_address_is_not_fetched(web: Web, tmp_path: Path) ->
     polled(config)
     assert "127.0.0.2" in str(rows(config, "SELECT flaws FROM _feed_state"))
     assert rows(config, "SELECT content_text FROM articles") == [("Short.",)]
+
+
+class Spoiled(Here):
+    """Gives one feed's articles a number of words that no file can hold."""
+
+    async def run(self, job: Job) -> Digest | ParseError:
+        made = await super().run(job)
+        assert isinstance(made, Digest)
+        if not job.response.url.endswith("/b"):
+            return made
+        items = (dataclasses.replace(i, article=dataclasses.replace(i.article, word_count=2**70)) for i in made.items)
+        return dataclasses.replace(made, items=tuple(items))
+
+
+def test_a_poll_that_cant_be_stored_costs_its_neighbours_nothing(web: Web, tmp_path: Path) -> None:
+    for name in "abc":
+        web.pages[f"/{name}"] = Answer(rss(Post(f"Title of {name}", RELEASE, f"http://{name}.example/1")))
+    config = config_for(tmp_path, *(web.url(f"/{name}") for name in "abc"))
+
+    async def work() -> list[Poll]:
+        async with Aggregator(config, Spoiled(), lambda: NOW) as aggregator:
+            return await aggregator.poll(await aggregator.due(force=True))
+
+    polls = {poll.url[-1]: poll for poll in asyncio.run(work())}
+    assert [(polls[name].new, bool(polls[name].error)) for name in "abc"] == [(1, False), (0, True), (1, False)]
+    assert "could not be stored" in str(polls["b"].error)
+    assert sorted(rows(config, "SELECT title FROM articles")) == [("Title of a",), ("Title of c",)]
+    found = (
+        "SELECT title FROM articles WHERE id IN (SELECT rowid FROM articles_fts WHERE articles_fts MATCH 'caissons')"
+    )
+    assert sorted(rows(config, found)) == [("Title of a",), ("Title of c",)]
+    assert rows(config, "SELECT count(*) FROM _batch") == [(0,)]

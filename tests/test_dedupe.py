@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator import dedupe
-from aggregator.dedupe import Candidate, Limits, Member, Posting, Probe, fingerprint
-from aggregator.dedupe.compare import titles_alike
+from aggregator.dedupe import Candidate, Limits, Member, Posting, Probe, changes, fingerprint
+from aggregator.dedupe.titles import alike as titles_alike
 from tests.conftest import NOW
 from tests.data.dedupe import corpus
 from tests.data.dedupe.evaluate import evaluate
@@ -139,8 +139,9 @@ def test_the_kinds_of_copy() -> None:
     assert kind(probe("Mole to be mended", text), original) == "near-copy"
     assert kind(probe(title, first), original) == "summary"
     assert kind(probe("Mole to be mended", first + " […]"), original) == "summary"
-    page = "\n\n".join([filler(1, 4), text, filler(2, 14)])
-    assert kind(probe(f"{title} | The Skarvik Post", page), original) == "embedded"
+    long = stored(2, title, f"{text}\n\n{filler(3, 8)}")
+    page = "\n\n".join([filler(1, 4), long.text, filler(2, 24)])
+    assert kind(probe(f"{title} | The Skarvik Post", page), long) == "embedded"
     corrected = "This corrects the cost.\n\n" + text.replace("46 million", "48 million")
     assert kind(probe(f"CORRECTION: {title}", corrected), original) == "near-copy"
 
@@ -156,7 +157,8 @@ def test_the_kinds_of_copy() -> None:
          ("Obituary: Hugo Falk", "Hugo Falk died on Friday, aged 77. " + filler(3)), "each is about"),
         (("Amber opens a mill", filler(4, 4) + filler(5, 20)),
          ("Amber names a chair", filler(6, 4) + filler(5, 20)), "beginning"),
-        (("Minister resigns over the mole", filler(7, 9) + "\n\n" + OWN[MOLE]), (MOLE, OWN[MOLE]), "follow-up"),
+        (("Minister resigns over the mole", f"{filler(7, 14)}\n\n{OWN[MOLE]} {filler(8, 8)}"),
+         (MOLE, f"{OWN[MOLE]} {filler(8, 8)}"), "follow-up"),
     ],
 )  # fmt: skip
 def test_what_only_looks_like_a_copy_is_told_why(ours: tuple[str, str], theirs: tuple[str, str], reason: str) -> None:
@@ -192,12 +194,13 @@ def test_a_few_words_are_never_enough() -> None:
 
 
 def test_what_six_stories_have_is_boilerplate_and_counts_no_more() -> None:
-    wire = filler(9, 10)
+    wire = filler(9, 20)
     old = [stored(i, f"Report {filler(i + 50, 1)}", f"{filler(i + 100, 2)}\n\n{wire}", feed=i) for i in range(7)]
     decision = dedupe.match(probe(filler(200, 1), f"{filler(300, 2)}\n\n{wire}"), Memory(*old), Limits())
     assert decision.verdict.kind == "alone"
-    assert len(decision.learned) >= 5
-    masked = list(dedupe.standing(dedupe.Text("", wire, decision.learned)))
+    everywhere, in_feed = decision.boilerplate.learned
+    assert (len(everywhere) >= 5, in_feed) == (True, frozenset())
+    masked = list(dedupe.standing(dedupe.Text("", wire, everywhere)))
     assert sum(len(passage.text) for passage in masked) > len(wire) / 2
 
 
@@ -222,11 +225,51 @@ def test_a_comparison_is_the_same_from_both_sides(one: str, other: str) -> None:
 def test_a_word_diff_says_what_was_added_dropped_and_changed() -> None:
     text = "The board said on Monday that the mole would be rebuilt before the storms arrive, at last and for good."
     copy = text.replace("on Monday", "yesterday").replace(", at last and for good", "") + " Read on."
-    found = dedupe.changes(dedupe.compare(probe("t", copy), stored(1, "t", text)))
+    found = dedupe.diff(text, copy).changes()
     assert [(change.kind, change.ours, change.theirs) for change in found] == [
         ("changed", "yesterday", "on Monday"),
-        ("changed", "Read on", "at last and for good"),
+        ("changed", "Read on.", "at last and for good."),
     ]
+
+
+def test_a_word_diff_in_order() -> None:
+    found = dedupe.diff("The board agreed on Monday, in the house.", "The Board decided on Monday in the house. Ends")
+    assert [(piece.fate, piece.text.strip()) for piece in found.pieces] == [
+        ("kept", "The Board"),
+        ("dropped", "agreed"),
+        ("added", "decided"),
+        ("kept", "on Monday in the house."),
+        ("added", "Ends"),
+    ]
+
+
+def test_boilerplate_is_neither_kept_nor_added() -> None:
+    masked = ["please note that all of this", "ends here"]
+    found = dedupe.diff("One two. Ends here.", "One two three. Please note that all of this Ends here.", masked)
+    assert [(piece.fate, piece.text.strip()) for piece in found.pieces] == [
+        ("kept", "One two"),
+        ("added", "three."),
+        ("masked", "Please note that all of this"),
+        ("masked", "Ends here."),
+    ]
+
+
+TEXTS = st.lists(st.sampled_from("a b c d e mole mole. 堤防 \n\n".split(" ")), max_size=60).map(" ".join)
+
+
+@given(TEXTS, TEXTS)
+def test_a_diff_loses_and_invents_nothing(lead: str, copy: str) -> None:
+    found = dedupe.diff(lead, copy)
+    assert "".join(p.text for p in found.pieces if p.fate != "dropped") == copy.lstrip()
+    ours = [changes.fold(word) for word in changes.tokens(lead)]
+    kept = [changes.fold(w) for p in found.pieces if p.fate != "added" for w in changes.tokens(p.text)]
+    assert kept == ours
+
+
+def test_a_diff_is_bounded() -> None:
+    found = dedupe.diff("word " * 50_000, "other " * 50_000)
+    assert found.cut
+    assert sum(piece.words for piece in found.pieces) <= 2 * changes.LONGEST
 
 
 @pytest.mark.parametrize(

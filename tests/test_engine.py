@@ -91,3 +91,26 @@ def test_no_worker_is_started_for_nothing() -> None:
             return engine._pool
 
     assert asyncio.run(nothing()) is None
+
+
+def test_workers_do_not_run_ahead_of_those_who_wait_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.engine._DESKS", 3)
+
+    async def poll(engine: Workers, digested: list[object], stored: asyncio.Event) -> None:
+        digested.append(await engine.run(job(GOOD)))
+        digested.append(await engine.run(job(GOOD)))  # one desk for both
+        await stored.wait()
+
+    async def all_of_them() -> None:
+        stored, digested = asyncio.Event(), list[object]()
+        async with Workers(1) as engine:
+            polls = [asyncio.create_task(poll(engine, digested, stored)) for _ in range(10)]
+            while len(digested) < 6:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.2)
+            assert len(digested) == 6, "three polls have a desk, and keep it until what they brought is stored"
+            stored.set()
+            await asyncio.gather(*polls)
+        assert len(digested) == 20
+
+    asyncio.run(asyncio.wait_for(all_of_them(), 30))

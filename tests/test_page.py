@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from aggregator import picture
 from aggregator.clean.sanitize import sanitize
 from aggregator.config import Config
-from aggregator.page import Asked, Mistaken, charts, content, diff, story, words
+from aggregator.page import Asked, Mistaken, charts, content, story, words
 from aggregator.store import Before, Pages, Wanted, open_pages
 from aggregator.store.pages import Slow
 from tests.conftest import DATA, NOW, Answer, Post, Web, config_for, rss
@@ -177,49 +177,6 @@ def test_embedding_changes_no_tag_but_the_level_of_headings(html: str) -> None:
 )  # fmt: skip
 def test_the_picture_of_a_story(html: str, found: str | None) -> None:
     assert picture.first(html) == found
-
-
-# ---- the word diff --------------------------------------------------------------------------------------------------
-
-
-def test_a_word_diff_in_order() -> None:
-    found = diff.compare("The board agreed on Monday, in the house.", "The Board decided on Monday in the house. Ends")
-    assert [(piece.kind, piece.text.strip()) for piece in found.pieces] == [
-        ("kept", "The Board"),
-        ("dropped", "agreed"),
-        ("added", "decided"),
-        ("kept", "on Monday in the house."),
-        ("added", "Ends"),
-    ]
-
-
-def test_boilerplate_is_neither_kept_nor_added() -> None:
-    masked = ["please note that all of this", "ends here"]
-    found = diff.compare("One two. Ends here.", "One two three. Please note that all of this Ends here.", masked)
-    assert [(piece.kind, piece.text.strip()) for piece in found.pieces] == [
-        ("kept", "One two"),
-        ("added", "three."),
-        ("masked", "Please note that all of this"),
-        ("masked", "Ends here."),
-    ]
-
-
-TEXTS = st.lists(st.sampled_from("a b c d e mole mole. 堤防 \n\n".split(" ")), max_size=60).map(" ".join)
-
-
-@given(TEXTS, TEXTS)
-def test_a_diff_loses_and_invents_nothing(lead: str, copy: str) -> None:
-    found = diff.compare(lead, copy)
-    assert "".join(p.text for p in found.pieces if p.kind != "dropped") == copy.lstrip()
-    ours = [diff._fold(word) for word in diff._tokens(lead)]
-    kept = [diff._fold(w) for p in found.pieces if p.kind != "added" for w in diff._tokens(p.text)]
-    assert kept == ours
-
-
-def test_a_diff_is_bounded() -> None:
-    found = diff.compare("word " * 50_000, "other " * 50_000)
-    assert found.cut
-    assert sum(piece.words for piece in found.pieces) <= 2 * diff.LONGEST
 
 
 # ---- charts ---------------------------------------------------------------------------------------------------------

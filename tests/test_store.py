@@ -53,13 +53,9 @@ def item(name: str, text: str = "", title: str = "", at: datetime | None = NOW) 
 def put(store: Store, *items: Item, now: datetime = NOW, feed: int = 1) -> list[int]:
     """Stores items as a poll would."""
     editor = Editor(store, Dedupe(), {1: FEED})
-    numbers = []
-    with store.transaction():
-        for each in store.retention.wanted(feed, items, None):
-            saved = store.articles.save(feed, each, (), now)
-            editor.place(saved, now)
-            numbers.append(saved.article)
-    return numbers
+    with store.batch():
+        taken = editor.take(feed, store.retention.wanted(feed, items, None), (), now)
+    return [saved.article for saved in taken]
 
 
 @pytest.fixture
@@ -250,6 +246,53 @@ def test_a_file_killed_in_its_first_moments_is_finished(path: Path, monkeypatch:
     made(path)
     with open_reader(path) as db:
         assert len(Read(db).latest(5)) == 1
+
+
+# --- batches ---------------------------------------------------------------------------------------------------------
+
+
+def words(store: Store, word: str) -> list[int]:
+    found = store.connection.execute("SELECT rowid FROM articles_fts WHERE articles_fts MATCH ? ORDER BY 1", (word,))
+    return [row[0] for row in found]
+
+
+def sound(store: Store) -> bool:
+    store.connection.execute("INSERT INTO articles_fts (articles_fts, rank) VALUES ('integrity-check', 1)")
+    return True
+
+
+def test_in_a_batch_what_is_new_may_change_again_or_go(store: Store) -> None:
+    [one] = put(store, item("one", "Water rises in the harbour."))
+    editor = Editor(store, Dedupe(), {1: FEED})
+    with store.batch():
+        document = [item("one", "Water falls."), item("two", "Bees swarm."), item("three", "Trams halt.")]
+        _, two, three = (saved.article for saved in editor.take(1, document, (), NOW))
+        editor.take(1, [item("two", "Bees sleep.")], (), NOW)
+        store.connection.execute("PRAGMA defer_foreign_keys = ON")
+        store.connection.execute("DELETE FROM articles WHERE id = ?", (three,))
+        store.connection.execute("DELETE FROM stories WHERE lead_article_id = ?", (three,))
+        assert words(store, "falls") == [one]  # what was there before is indexed at once
+        assert words(store, "sleep") == []
+    assert sound(store)
+    assert [words(store, word) for word in ("harbour", "falls", "swarm", "sleep", "halt")] == [[], [one], [], [two], []]
+
+
+def test_a_batch_that_fails_leaves_nothing(store: Store) -> None:
+    spoiled = item("two", "Bees swarm.")
+    spoiled = replace(spoiled, article=replace(spoiled.article, word_count=2**70))
+    with pytest.raises(OverflowError):
+        put(store, item("one", "Water rises in the harbour."), spoiled)
+    assert words(store, "harbour") == []
+    assert store.connection.execute("SELECT count(*) FROM _batch").fetchone()[0] == 0
+    put(store, item("one", "Water rises in the harbour."))
+    assert len(words(store, "harbour")) == 1
+
+
+def test_outside_a_batch_each_change_is_indexed_at_once(store: Store) -> None:
+    [one] = put(store, item("one", "Water rises in the harbour."))
+    store.connection.execute("UPDATE articles SET content_text = 'Bees swarm.' WHERE id = ?", (one,))
+    assert (words(store, "harbour"), words(store, "swarm")) == ([], [one])
+    assert sound(store)
 
 
 # --- retention -------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -46,8 +47,7 @@ class Desk:
         entry = Entry(guid or url, url, Text(title, False), content=Text(html), published=self.now)
         article = digest_entry(entry, Site(f"https://{feed}.example/feed", f"https://{feed}.example"))
         with self.store.transaction():
-            saved = self.store.articles.save(self.ids[feed], Item(entry, article, repr(entry).encode()), (), self.now)
-            self.editor.place(saved, self.now)
+            [saved] = self.editor.take(self.ids[feed], [Item(entry, article, repr(entry).encode())], (), self.now)
         return saved.article
 
     def stories(self) -> list[list[int]]:
@@ -130,13 +130,33 @@ def test_the_window_ends_and_what_is_older_leaves_the_index(desk: Desk) -> None:
 
 
 def test_joins_that_rested_on_boilerplate_are_looked_at_again(desk: Desk) -> None:
-    wire = filler(9, 14)
-    stories = []
-    for i, feed in enumerate("abcdefgh"):
-        desk.put(feed, filler(100 + i, 1), f"{filler(200 + i, 1)}\n\n{wire}")
-        stories.append(len(desk.stories()))
-    assert stories[-1] == 8
+    wire = filler(9, 20)
+    news = [f"{filler(200 + i, 4)}\n\n{wire}" for i in range(8)]
+    # The second has little but the wire's standing text: it looks like the first one, cut.
+    title = filler(100, 1)
+    a, b = desk.put("a", title, news[0]), desk.put("b", f"{title} The Post", f"{filler(300, 3)}\n\n{wire}")
+    assert desk.stories() == [[a, b]]
+    others = []
+    for i, feed in enumerate("cdefgh", 1):
+        others.append(desk.put(feed, filler(100 + i, 1), news[i]))
+        together = [a, b] in desk.stories()
+        # The last of them finds the words in six stories: a's and b's, and five others.
+        assert together is (len(others) < 6), len(others)
+    assert desk.stories() == [[a], [b], *([other] for other in others)]
     assert desk.store.connection.execute("SELECT count(*) FROM _boilerplate").fetchone()[0] > 5
+    verdict = desk.store.stories.verdict_on(b)
+    assert verdict is not None
+    assert verdict.kind == "alone"
+
+
+def test_a_join_that_is_older_than_two_days_stays(desk: Desk) -> None:
+    wire = filler(9, 20)
+    a = desk.put("a", filler(100, 1), f"{filler(200, 4)}\n\n{wire}")
+    b = desk.put("b", f"{filler(100, 1)} The Post", f"{filler(300, 3)}\n\n{wire}")
+    desk.now += timedelta(hours=49)
+    for i, feed in enumerate("cdefgh", 1):
+        desk.put(feed, filler(100 + i, 1), f"{filler(200 + i, 4)}\n\n{wire}")
+    assert [a, b] in desk.stories()
 
 
 def test_what_a_person_says_outlives_a_replay_and_is_taken_back(desk: Desk) -> None:
@@ -191,3 +211,71 @@ def test_a_feed_that_is_mostly_later_does_not_lead_when_it_is_first_once(desk: D
     row = Read(desk.store.connection).story(desk.store.stories.story_of(copy) or 0)
     assert row is not None
     assert "seldom" in row["lead_reason"]
+
+
+def facts(store: Store) -> list[tuple[object, ...]]:
+    """All that was decided, and the order of it."""
+    queries = (
+        "SELECT id, feed_id, story_id, guid, url, title, similarity, published_at, updated_at, first_seen_at FROM articles",
+        "SELECT id, uid, title, url, lead_article_id, published_at, updated_at, first_seen_at, copies FROM stories",
+        "SELECT article_id, against_id, kind, reason, similarity, other, shared FROM _verdicts ORDER BY 1",
+        "SELECT article_id, hash, text_hash, entry FROM _sources ORDER BY 1",
+        "SELECT * FROM _fingerprints",
+        "SELECT * FROM _boilerplate",
+        "SELECT * FROM _entries ORDER BY 1",
+        "SELECT rowid, title FROM articles_fts ORDER BY 1",
+    )
+    return [tuple(row) for query in queries for row in store.connection.execute(query)]
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_a_document_taken_at_once_gives_what_its_items_give_one_by_one(seed: int, tmp_path: Path) -> None:
+    """Copies of one another in one document, the same guid twice, an id that another feed has: the order decides."""
+    items = corpus.build(seed, 80)
+    made = []
+    for number, one in enumerate(items):
+        entry = Entry(f"urn:x:{number % 70}", one.url, Text(one.title, False), content=Text(one.html), published=NOW)
+        article = digest_entry(entry, Site("https://a.example/feed"))
+        made.append(Item(entry, article, repr(entry).encode()))
+    documents = [made[0:30], made[25:50], made[50:51], [], made[51:]]
+    found = []
+    for size in (1000, 1):
+        with open_writer(tmp_path / f"{size}.db") as connection:
+            desk = Desk().open(Store(connection), Dedupe())
+            with desk.store.batch():
+                for number, document in enumerate(documents):
+                    for start in range(0, len(document), size):
+                        some = document[start : start + size]
+                        desk.editor.take(desk.ids["abcde"[number]], some, {i.entry.guid for i in document}, NOW)
+            connection.execute("INSERT INTO articles_fts (articles_fts, rank) VALUES ('integrity-check', 1)")
+            found.append(facts(desk.store))
+    assert found[0] == found[1]
+    assert len({row[2] for row in found[0] if len(row) == 10}) < 75
+
+
+NOTES = filler(77, 5)
+TITLES = {"one": ("a", "One for the road"), "evil": ("a", "Evil under sun"), "won": ("b", "Won at last")}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(TITLES)), ids="-".join)
+def test_a_text_that_one_feed_has_under_several_titles_joins_nobody(desk: Desk, order: tuple[str, ...]) -> None:
+    """Which of them would the third be a copy of? In whatever order they come."""
+    numbers = {}
+    for name in order:
+        feed, title = TITLES[name]
+        numbers[name] = desk.put(feed, title, f"{NOTES} Really." if name == "evil" else NOTES)
+    assert desk.stories() == [[1], [2], [3]]
+    with desk.store.transaction():
+        desk.editor.carry_out("together", numbers["one"], numbers["evil"], False, desk.now)
+    assert len(desk.stories()) == 2
+    with desk.store.transaction():
+        assert desk.editor.carry_out("together", numbers["one"], numbers["evil"], True, desk.now)
+    assert desk.stories() == [[1], [2], [3]]
+    with desk.store.transaction():
+        assert replay(desk.store, desk.editor.settings, desk.editor.feeds, desk.now).changes == ()
+
+
+def test_a_copy_under_a_like_title_stays_when_its_text_comes_again_under_another(desk: Desk) -> None:
+    a, b = desk.put("a", MOLE, FULL), desk.put("b", f"{MOLE} | The Post", f"By our own hand. {FULL}")
+    c = desk.put("a", "The week in pictures", FULL)
+    assert desk.stories() == [[a, b], [c]]

@@ -76,10 +76,10 @@ class _Explainer:
         self.probe = probe(read.connection, row["id"])
         self.index = StoreIndex(read.connection, from_text(row["first_seen_at"]) - config.dedupe.window)
         self.limits = dedupe.Limits(config.dedupe.threshold, scope(config.dedupe, feeds, row["feed_id"]))
-        self.decision = dedupe.match(self.probe, self.index, self.limits)
-        self.boilerplate = self.decision.boilerplate | frozenset(
-            self.index.boilerplate(self.probe.fingerprint, self.probe.feed)
-        )
+        self.boilerplate = dedupe.overlooked(self.probe, self.index)
+
+        ours = dedupe.Text(self.probe.title, self.probe.text, self.boilerplate)
+        self.standing = tuple(dedupe.standing(ours))
 
     def all(self, other: int | None) -> dict[str, Any]:
         """Everything, ready for JSON."""
@@ -96,8 +96,7 @@ class _Explainer:
             "comparison": self._comparison(against) if against is not None and against != row["id"] else None,
             "near_misses": [] if len(members) > 1 else self._near_misses(),
             "boilerplate": [
-                {"text": standing.text, "stories": self.index.seen(standing.hashes)}
-                for standing in dedupe.standing(dedupe.Text(self.probe.title, self.probe.text, self.boilerplate))
+                {"text": standing.text, "stories": self.index.seen(standing.hashes)} for standing in self.standing
             ],
             "corrections": read.corrections(row["id"]),
         }
@@ -109,6 +108,7 @@ class _Explainer:
         candidate = candidates[0]
         verdict = dedupe.recheck(self.probe, candidate, self.limits, self.boilerplate)
         c = dedupe.compare(self.probe, candidate, self.boilerplate)
+        diff = dedupe.diff(candidate.text, self.probe.text, [standing.text for standing in self.standing])
         return {
             "with": candidate.article,
             "title": candidate.title,
@@ -120,11 +120,12 @@ class _Explainer:
             "shared_words": c.shared,
             "titles_alike": round(c.alike, 2),
             "lead": round(c.lead, 2),
-            "changes": [asdict(change) for change in dedupe.changes(c)],
+            "changes": [asdict(change) for change in diff.changes()],
         }
 
     def _near_misses(self) -> list[dict[str, Any]]:
-        found = {c.article: c for c in self.index.load([v.against for v in self.decision.misses if v.against])}
+        misses = dedupe.match(self.probe, self.index, self.limits).misses
+        found = {c.article: c for c in self.index.load([verdict.against for verdict in misses if verdict.against])}
         return [
             {
                 "id": verdict.against,
@@ -135,7 +136,7 @@ class _Explainer:
                 "of_theirs": round(verdict.other, 3),
                 "shared_words": verdict.shared,
             }
-            for verdict in self.decision.misses
+            for verdict in misses
             if verdict.against in found
         ]
 

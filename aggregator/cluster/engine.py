@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -24,6 +26,7 @@ log = logging.getLogger("aggregator")
 BATCH = 50  # errands, as far as there are so many
 _GATHER = 0.02  # seconds: what is due together is sent together
 _AGAIN = 2.0  # seconds between attempts
+_BACKLOG = 1000  # polls with news that wait for the writer: while there are more, no batch is sent
 
 Group = dict[str, list["_Sent"]]  # by host
 
@@ -46,6 +49,7 @@ class Cluster:
 
     def __init__(self, address: str, local: Engine | None = None) -> None:
         self.link = Link(address)
+        self.backlog: Callable[[], int] = lambda: 0
         self._local = local or Workers()
         self._waiting: Waiting[_Sent] = Waiting()
         self._wake = asyncio.Event()
@@ -87,8 +91,9 @@ class Cluster:
     async def _dispatch(self) -> None:
         """Sends what waits, as much at once as there are workers for, and a batch for each to begin with next."""
         while True:
+            soon = _GATHER if self.backlog() > _BACKLOG else _AGAIN
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _AGAIN if self._waiting else None)
+                await asyncio.wait_for(self._wake.wait(), soon if self._waiting else None)
             self._wake.clear()
             await asyncio.sleep(_GATHER)
             try:
@@ -103,7 +108,8 @@ class Cluster:
                 await asyncio.sleep(_AGAIN)
                 self._wake.set()
                 continue
-            while self._waiting and len(self._sending) < self.link.threads + self.link.workers:
+            most = 0 if self.backlog() > _BACKLOG else self.link.threads + self.link.workers
+            while self._waiting and len(self._sending) < most:
                 task = asyncio.create_task(self._send(self._waiting.take(BATCH)))
                 self._sending.add(task)
                 task.add_done_callback(self._sent)
@@ -161,7 +167,7 @@ class Cluster:
             return
         haul = answer.open()
         assert isinstance(haul, Haul)
-        late = max(runner.clock() - haul.end, now - now)  # it waited for a worker, or was begun anew by another
+        late = max(runner.clock() - haul.end, timedelta(0))  # it waited for a worker, or was begun anew by another
         for sent, found in zip(batch, haul.found, strict=True):
             if sent.future.done():
                 continue

@@ -121,8 +121,9 @@ class Link:
         assert self._client is not None
         fit = [name for name in self._known if f"worker {name}" not in self.unfit] if self.unfit else None
         # The key is what logs and the dashboard show. It says nothing, and is never given twice: `pure` work would be
-        # answered from what is known.
-        future = self._client.submit(run, parcel, key=f"polls-{uuid.uuid4().hex}", pure=False, workers=fit)
+        # answered from what is known. Those that don't fit say so themselves, should no other be left.
+        key = f"polls-{uuid.uuid4().hex}"
+        future = self._client.submit(run, parcel, key=key, pure=False, workers=fit, allow_other_workers=bool(fit))
         try:
             answer = await future
         except KilledWorker as error:

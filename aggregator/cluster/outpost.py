@@ -32,7 +32,7 @@ class Outpost(WorkerPlugin):  # type: ignore[misc]
         # Nannies start workers as "daemonic" processes, which only means that they may start none themselves. Ours end
         # with the worker, as they are daemonic, too.
         multiprocessing.current_process().daemon = False
-        self._engine = Workers(worker.state.nthreads)
+        self._engine = Workers(min(worker.state.nthreads, multiprocessing.cpu_count()))
         self._rooms: dict[object, tuple[Client, Pages]] = {}  # by the `fetch` of a configuration
 
     async def teardown(self, worker: Worker) -> None:

@@ -1,37 +1,47 @@
 """Which articles say the same, why, and which of them leads. Pure; knows no SQL: what it looks up comes by an Index.
 
-fingerprint   hashes of word runs, the same in every process
+fingerprint   hashes of word runs, the same in every process: which words of an article stand in the index
 match         look-up -> candidates -> verdict with a reason
+text          a text made ready to be compared
+titles        what in a title counts; figures: numbers and days in words and digits
 compare       two texts side by side: shares, common runs, what stands in each other's place
 kinds         which shares make a copy, and what speaks against it
-changes       what a copy added, dropped and changed; what was boilerplate
+boilerplate   what so many stories have that it tells none of them
+changes       two texts word by word, for people
 lead          which article of a story leads
 """
 
-from aggregator.dedupe.changes import Change, Standing, changes, standing
-from aggregator.dedupe.compare import Comparison, Text
+from aggregator.dedupe.boilerplate import Boilerplate, Posting, Standing, standing
+from aggregator.dedupe.changes import Change, Diff, diff
+from aggregator.dedupe.compare import Comparison
 from aggregator.dedupe.fingerprint import hashes
+from aggregator.dedupe.kinds import are_alike
 from aggregator.dedupe.lead import Member, choose
 from aggregator.dedupe.match import (
+    ALONE,
     SURE,
     Candidate,
     Decision,
     Index,
     Limits,
-    Posting,
     Probe,
     addresses,
     compare,
     match,
+    overlooked,
     recheck,
 )
+from aggregator.dedupe.text import Text
 
 __all__ = [
+    "ALONE",
     "SURE",
+    "Boilerplate",
     "Candidate",
     "Change",
     "Comparison",
     "Decision",
+    "Diff",
     "Index",
     "Limits",
     "Member",
@@ -40,11 +50,13 @@ __all__ = [
     "Standing",
     "Text",
     "addresses",
-    "changes",
+    "are_alike",
     "choose",
     "compare",
+    "diff",
     "hashes",
     "match",
+    "overlooked",
     "recheck",
     "standing",
 ]

@@ -1,4 +1,8 @@
-"""Fingerprints: hashes of runs of four words. Copies share many of them; a look-up in an index finds them all at once."""
+"""Fingerprints: hashes of runs of four words. Copies share many of them; a look-up in an index finds them all at once.
+
+`hashes` is the one place that says what of an article is hashed: whoever puts it into an index, takes it out, looks it up
+again or explains it asks here.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,28 @@ import functools
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Sequence
 
-VERSION = 1  # rises when the same text would give other hashes: a replay then builds the index anew
+VERSION = 2  # rises when the same text would give other hashes: the stored index is then made anew (store/renewal)
 RUN = 4  # words
 FIRST = 32  # runs at a text's start that are always kept: short texts and leads count whole
-EVERY = 16  # of the rest one in so many is kept, chosen by the hash itself
+EVERY = 16  # of the rest one in so many is kept, chosen by its own words
 MOST = 400  # hashes of one article; a book must not fill the index
 LONGEST = 200_000  # characters of a text that are looked at: MOST hashes come from fewer, and a book needs no more
 _MASK = 2**62 - 1  # SQLite integers are signed 64-bit
+_PRIME = 2**62 - 57
 # Scripts without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese): each character is a word.
-_UNSPACED = (
+UNSPACED = (
     "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\U00020000-\U0002ffff"
 )
 # Vowel signs of the scripts of India are no letters to `re`, but belong to their word.
 _SIGNS = "\u0900-\u0963\u0966-\u0d7f"
-WORD = re.compile(f"[{_UNSPACED}]|(?:[^\\W_{_UNSPACED}]|[{_SIGNS}])+")
+WORD = re.compile(f"[{UNSPACED}]|(?:[^\\W_{UNSPACED}]|[{_SIGNS}])+")
+# The same words where a text has nothing of these scripts, found in half the time or a quarter of it.
+_SPECIAL = re.compile(f"[{UNSPACED}{_SIGNS}]")
+_PLAIN_WORD = re.compile(r"[^\W_]+")
+_ASCII_WORD = re.compile("[a-z0-9]+")
 # What one copy writes and the other does not: soft hyphens, joiners and direction marks inside words; accents that
 # stand alone; the vowel marks and the stretching line of Arabic, the points of Hebrew.
 _SILENT = re.compile(
@@ -32,46 +42,47 @@ _SILENT = re.compile(
 
 def normal(text: str) -> str:
     """A text without what typography may change: compatibility forms, marks that are not read."""
-    return _SILENT.sub("", unicodedata.normalize("NFKC", text))
+    return text if text.isascii() else _SILENT.sub("", unicodedata.normalize("NFKC", text))
 
 
 def words(text: str) -> list[str]:
     """The words of a text as they are compared: NFKC, case folded, without punctuation."""
-    return WORD.findall(normal(text).casefold())
+    folded = normal(text).casefold()
+    if folded.isascii():
+        return _ASCII_WORD.findall(folded)
+    return (WORD if _SPECIAL.search(folded) else _PLAIN_WORD).findall(folded)
 
 
-def runs(words: Sequence[str]) -> list[int]:
-    """The hash of each run of four words, in order; 62 bits, the same in every process."""
-    numbers = [_word(word) for word in words]
-    return [_mix(*numbers[i : i + RUN]) for i in range(len(numbers) - RUN + 1)]
+def runs(words: Sequence[str]) -> list[tuple[int, int]]:
+    """(position, hash) of the runs of four words that make the fingerprint, in order.
+
+    62 bits, the same in every process. Which of the later runs are kept is told by their words alone, wherever they
+    stand, so that two texts keep the same ones.
+    """
+    numbers = list(map(zlib.crc32, " ".join(words).encode("utf-8", "surrogatepass").split()))
+    fours = list(zip(numbers, numbers[1:], numbers[2:], numbers[3:], strict=False))
+    later = [i for i, (a, b, c, d) in enumerate(fours[FIRST:], FIRST) if not (a ^ b ^ c ^ d) % EVERY]
+    return [(i, _mix(*fours[i])) for i in (*range(min(FIRST, len(fours))), *later)]
 
 
-def sample(hashes: Sequence[int]) -> list[int]:
-    """The positions of the runs that make the fingerprint."""
-    return [i for i, value in enumerate(hashes) if i < FIRST or value % EVERY == 0]
+def hashes(text: str, title: str, faint: Iterable[str] = ()) -> tuple[int, ...]:
+    """The fingerprint of an article: its title as one, its first runs and a sample of the rest, each once.
 
-
-def hashes(text: str, title: str) -> tuple[int, ...]:
-    """The fingerprint of a text: its title as one, its first runs and a sample of the rest, each once."""
+    `faint` are blocks of the text that are passed over, since the feed repeats them too often to tell copies by.
+    """
+    for block in faint:
+        text = text.replace(block, "\n", 1)
     found = runs(words(text[:LONGEST]))
-    return tuple(dict.fromkeys((title_hash(title), *(found[i] for i in sample(found)))))[:MOST]
+    return tuple(dict.fromkeys((title_hash(title), *(value for _, value in found))))[:MOST]
 
 
 @functools.lru_cache(maxsize=1024)
 def title_hash(title: str) -> int:
     """The hash of a whole title: finds the copies of texts that are nearly all boilerplate."""
-    return _word("\x1f".join(words(title))) & _MASK
-
-
-@functools.lru_cache(maxsize=65_536)
-def _word(word: str) -> int:
-    return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+    folded = "\x1f".join(words(title)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(folded, digest_size=8).digest(), "big") & _MASK
 
 
 def _mix(a: int, b: int, c: int, d: int) -> int:
-    value = (a * 0x9E3779B97F4A7C15 + b * 0xC2B2AE3D27D4EB4F + c * 0x165667B19E3779F9 + d * 0x27D4EB2F165667C5) & (
-        2**64 - 1
-    )
-    value ^= value >> 29
-    value = (value * 0xBF58476D1CE4E5B9) & (2**64 - 1)
-    return (value ^ value >> 32) & _MASK
+    """A polynomial over a prime field: four numbers of 32 bits, spread evenly over 62."""
+    return (a * 0x9E3779B97F4A7C1 + b * 0xC2B2AE3D27D4EB4 + c * 0x165667B19E3779F9 + d * 0x27D4EB2F165667C5) % _PRIME

@@ -6,6 +6,7 @@ not news: no threshold on shares can tell that, since releases of one wire often
 
 from __future__ import annotations
 
+from aggregator.dedupe import titles
 from aggregator.dedupe.compare import Comparison
 
 KINDS = ("near-copy", "edited", "summary", "embedded")
@@ -18,11 +19,17 @@ ALIKE = 0.6  # share of title words that makes titles alike
 SHORT = 60  # words; in so short a text each differing word counts
 BEFORE = 60  # words a copy may put before the text, under another title
 PREFIX = 60  # words into the longer text where a summary must begin
+REDATED = 2  # places with another date: sent again for another day
 CORRECTED = 4  # places where a correction has fewer changes than that
 FRAME = 0.3  # share of the longer text, boilerplate counted, where both are standing text under one title
 WHOLE = 0.5  # share that must be common when boilerplate is counted, too
 BRIEF = 130  # words of a summary at most
 HOLE = 80  # words of the shorter text in a row that an edited copy may lack
+
+
+def are_alike(one: str, other: str) -> bool:
+    """Whether two titles may stand over the same text."""
+    return titles.alike(one, other) >= ALIKE
 
 
 def kind(c: Comparison, threshold: float, same_feed: bool) -> tuple[str | None, str]:
@@ -91,6 +98,9 @@ def _template(c: Comparison, same_feed: bool) -> str | None:
     shown = ", ".join(f"“{sign.ours}” for “{sign.theirs}”" for sign in c.signs[:3])
     said = f"a template filled in again ({shown})"
     if same_feed and c.signs:
+        return said
+    # A wire puts its own day over a copy; what is sent again has others within, too. A correction says that it is one.
+    if c.redated >= REDATED and not (titles.is_edition(c.a.title) or titles.is_edition(c.b.title)):
         return said
     most = 0.5 if c.alike == 1 and len(c.signs) < CORRECTED else 0.25
     if c.figures >= 2 and c.figures > most * (c.figures + c.kept_figures):

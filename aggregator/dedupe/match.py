@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from aggregator.dedupe import fingerprint, kinds
-from aggregator.dedupe.compare import Comparison, Text, titles_alike
+from aggregator.dedupe import fingerprint, kinds, titles
+from aggregator.dedupe.boilerplate import Boilerplate, Posting, Seen, find
+from aggregator.dedupe.compare import Comparison
+from aggregator.dedupe.text import Text
 from aggregator.model import Verdict
 
 KINDS = ("alone", "same-url", "same-text", *kinds.KINDS, "person")
 
 SHARED_HASHES = 6  # unmasked hashes that make an article a candidate
 VERIFIED = 5  # stories compared on full text
-STORIES = 6  # a hash seen in so many stories is boilerplate (stories: a widely copied one must not mask itself)
-IN_FEED = 3  # so is one seen in so many stories of the same feed
 SURE = 0.9  # share that joins two stories
 CLOSE = (0.85, 0.6)  # shares with a member that join an article to a story whose lead is another text by now
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """Where a hash was seen."""
-
-    hash: int
-    article: int
-    story: int
-    feed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +51,7 @@ class Probe:
     media: tuple[str, ...] = ()
 
 
-class Index(Protocol):
+class Index(Seen, Protocol):
     """What matching looks up; already limited to the window."""
 
     def by_url(self, urls: Sequence[str]) -> Sequence[Candidate]:
@@ -68,12 +59,6 @@ class Index(Protocol):
 
     def by_text(self, text: str) -> Sequence[Candidate]:
         """Articles with exactly this text."""
-
-    def postings(self, hashes: Sequence[int]) -> Iterable[Posting]:
-        """Where these hashes were seen."""
-
-    def boilerplate(self, hashes: Sequence[int], feed: int) -> Collection[int]:
-        """Those that are known as boilerplate, everywhere or in this feed, also from before the window."""
 
     def load(self, articles: Sequence[int]) -> Sequence[Candidate]:
         """Articles by id, in the order asked for."""
@@ -102,9 +87,11 @@ class Decision:
     verdict: Verdict
     also: tuple[Verdict, ...] = ()  # on other stories that it is surely a copy of, too: they are one
     misses: tuple[Verdict, ...] = ()
-    boilerplate: frozenset[int] = frozenset()
-    learned: frozenset[int] = frozenset()  # of these, those that were seen often enough only now
-    in_feed: frozenset[int] = frozenset()  # of those learned, those that are boilerplate of this feed only
+    doubts: frozenset[int] = frozenset()  # stories whose text now stands under several titles of one feed
+    boilerplate: Boilerplate = field(default=Boilerplate())
+
+
+ALONE = Decision(Verdict("alone", "no other article has this text"))
 
 
 def match(probe: Probe, index: Index, limits: Limits) -> Decision:
@@ -112,35 +99,54 @@ def match(probe: Probe, index: Index, limits: Limits) -> Decision:
     found = _same_url(probe, index, limits) or _same_text(probe, index, limits)
     if found is not None:
         return Decision(found)
-    known = frozenset(index.boilerplate(probe.fingerprint, probe.feed))
-    postings = [p for p in index.postings(probe.fingerprint) if p.article != probe.article]
-    everywhere, in_feed = _frequent(postings, probe.feed)
-    boilerplate = known | everywhere | in_feed
-    ours = Text(probe.title, probe.text, boilerplate, probe.url)
+    postings = _elsewhere(probe, index)
+    standing = find(probe.fingerprint, probe.feed, postings, index)
+    ours = Text(probe.title, probe.text, standing.hashes, probe.url)
     judged = [
         (candidate, _against(probe, ours, candidate, index, limits))
-        for candidate in index.load(_ranked(probe, postings, boilerplate, limits))
+        for candidate in index.load(_ranked(probe, postings, standing.hashes, limits))
     ]
-    verdict, also = _chosen(probe, judged)
+    again = [c for c, v in judged if _is_again(probe, c, v)]
+    verdict, also = _chosen(probe, judged, bool(again))
     misses = tuple(v for _, v in judged if v.kind == "alone")
-    learned = (everywhere | in_feed) - known
-    return Decision(verdict, also, misses, boilerplate, learned, in_feed - everywhere)
+    return Decision(verdict, also, misses, frozenset(c.story for c in again), standing)
 
 
-def _chosen(probe: Probe, judged: Sequence[tuple[Candidate, Verdict]]) -> tuple[Verdict, tuple[Verdict, ...]]:
+def overlooked(probe: Probe, index: Seen) -> frozenset[int]:
+    """The hashes of an article that are overlooked when its text is compared, as `match` would find them."""
+    return find(probe.fingerprint, probe.feed, _elsewhere(probe, index), index).hashes
+
+
+def _elsewhere(probe: Probe, index: Seen) -> list[Posting]:
+    return [posting for posting in index.postings(probe.fingerprint) if posting.article != probe.article]
+
+
+def _is_again(probe: Probe, candidate: Candidate, verdict: Verdict) -> bool:
+    """Whether the probe's own feed had its text before, under another title: the text alone then tells nothing."""
+    return (
+        candidate.feed == probe.feed
+        and min(verdict.similarity, verdict.other) >= SURE
+        and not kinds.are_alike(probe.title, candidate.title)
+    )
+
+
+def _chosen(
+    probe: Probe, judged: Sequence[tuple[Candidate, Verdict]], is_again: bool
+) -> tuple[Verdict, tuple[Verdict, ...]]:
     """The best of several verdicts that say yes: the one with the likest title, then the most in common."""
     yes = [
-        (titles_alike(probe.title, c.title), min(v.similarity, v.other), -v.shared, c, v)
+        (titles.alike(probe.title, c.title), min(v.similarity, v.other), -v.shared, c, v)
         for c, v in judged
         if v.kind != "alone"
     ]
     if not yes:
-        return Verdict("alone", "no other article has this text"), ()
+        return ALONE.verdict, ()
     yes.sort(key=lambda found: (found[0] < kinds.ALIKE, -round(found[1], 1), -found[0], found[2], found[3].article))
     alike, most, _, first, best = yes[0]
-    if alike < kinds.ALIKE and any(
+    several = any(
         c.feed == first.feed and c.story != first.story and share > most - 0.05 for _, share, _, c, _ in yes[1:]
-    ):
+    )
+    if alike < kinds.ALIKE and (several or is_again):
         reason = "not a copy: the same text stands under several titles of one feed, and none is like its own"
         return dataclasses.replace(best, kind="alone", reason=reason, story=None, against=None), ()
     also = tuple(
@@ -182,6 +188,7 @@ def judge(probe: Probe, ours: Text, candidate: Candidate, limits: Limits) -> Ver
     return verdict("alone", f"not a copy: {objection}") if objection else verdict(kind, reason)
 
 
+@functools.lru_cache(maxsize=1024)
 def addresses(url: str) -> tuple[str, ...]:
     """The ways one address is written: with and without TLS, `www.`, the last slash and the fragment."""
     try:
@@ -235,41 +242,31 @@ def _against(probe: Probe, ours: Text, candidate: Candidate, index: Index, limit
     if by_lead.kind != "alone":
         return by_lead
     high, low = max(verdict.similarity, verdict.other), min(verdict.similarity, verdict.other)
-    same_title = titles_alike(probe.title, candidate.title) >= kinds.SAME_TITLE
+    same_title = titles.alike(probe.title, candidate.title) >= kinds.SAME_TITLE
     return verdict if high >= CLOSE[0] and (low >= CLOSE[1] or same_title) else by_lead
 
 
-def _frequent(postings: Iterable[Posting], feed: int) -> tuple[frozenset[int], frozenset[int]]:
-    """Hashes that are boilerplate by now: everywhere, and in this feed."""
-    stories: defaultdict[int, set[int]] = defaultdict(set)
-    in_feed: defaultdict[int, set[int]] = defaultdict(set)
-    for posting in postings:
-        stories[posting.hash].add(posting.story)
-        if posting.feed == feed:
-            in_feed[posting.hash].add(posting.story)
-    return (
-        frozenset(value for value, seen in stories.items() if len(seen) >= STORIES),
-        frozenset(value for value, seen in in_feed.items() if len(seen) >= IN_FEED),
-    )
-
-
 def _ranked(probe: Probe, postings: Iterable[Posting], boilerplate: frozenset[int], limits: Limits) -> list[int]:
-    """The best article of each story that shares enough, best first."""
-    seen: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+    """The best article of each story that shares enough, best first; then those of the probe's own feed in them."""
+    seen: defaultdict[tuple[int, int, int], set[int]] = defaultdict(set)
     for posting in postings:
         if posting.hash not in boilerplate and limits.allow(posting.story, posting.feed):
-            seen[posting.story, posting.article].add(posting.hash)
-    own = len(set(probe.fingerprint) - boilerplate)
-    least = max(1, min(SHARED_HASHES, own // 2))
+            seen[posting.story, posting.article, posting.feed].add(posting.hash)
+    left = len(set(probe.fingerprint) - boilerplate)
+    least = max(1, min(SHARED_HASHES, left // 2))
     title = fingerprint.title_hash(probe.title)
-    best: dict[int, int] = {}
-    for _, _, story, article in sorted(
-        (title not in hashes, -len(hashes), story, article)
-        for (story, article), hashes in seen.items()
+    best: dict[int, int] = {}  # story -> article
+    own: dict[int, int] = {}
+    for _, _, story, article, feed in sorted(
+        (title not in hashes, -len(hashes), story, article, feed)
+        for (story, article, feed), hashes in seen.items()
         if len(hashes) >= least or title in hashes
     ):
         best.setdefault(story, article)
-    return list(best.values())[:VERIFIED]
+        if feed == probe.feed:
+            own.setdefault(story, article)
+    chosen = list(best)[:VERIFIED]
+    return list(dict.fromkeys([*(best[story] for story in chosen), *(own[story] for story in chosen if story in own)]))
 
 
 def _other_media(probe: Probe, candidate: Candidate, c: Comparison) -> str | None:

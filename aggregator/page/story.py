@@ -11,7 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 from markupsafe import Markup
 
-from aggregator.page import content, diff, parts, words
+from aggregator import dedupe
+from aggregator.dedupe.changes import FATES, LONGEST, Piece
+from aggregator.page import content, parts, words
 from aggregator.page.parts import Row
 
 
@@ -62,7 +64,7 @@ class Story:
     chosen: int | None
     copy: Member | None
     sides: list[tuple[str, str, str]]  # (what, of the lead, of the copy)
-    diff: list[list[diff.Piece]]
+    diff: list[list[Piece]]
     diff_cut: bool
     longest: int
     tally: list[tuple[str, int]]
@@ -78,11 +80,11 @@ def view(row: Row, members: Sequence[Row], lead: Row, copy: Row | None) -> Story
     others = [member for member in shown if not member.leads]
     compared = next((member for member in others if copy is not None and member.id == copy["id"]), None)
     difference = (
-        diff.compare(lead["content_text"], copy["content_text"], copy["boilerplate"])
+        dedupe.diff(lead["content_text"], copy["content_text"], copy["boilerplate"])
         if copy is not None and compared
         else None
     )
-    tally: list[tuple[str, int]] = [(kind, difference.words(kind)) for kind in diff.KINDS] if difference else []
+    tally: list[tuple[str, int]] = [(fate, difference.words(fate)) for fate in FATES] if difference else []
     tally = [(kind, number) for kind, number in tally if number or kind != "masked"]
     removed: Sequence[Row] = copy["removed"][:40] if copy is not None else []
     if removed:
@@ -119,7 +121,7 @@ def view(row: Row, members: Sequence[Row], lead: Row, copy: Row | None) -> Story
         sides=_sides(first, compared, next(r for r in members if r["id"] == compared.id)) if compared else [],
         diff=paragraphs_of(difference.pieces) if difference else [],
         diff_cut=bool(difference and difference.cut),
-        longest=diff.LONGEST,
+        longest=LONGEST,
         tally=tally,
         removed=removed,
         removed_from_lead=lead["removed"][:40],
@@ -190,15 +192,15 @@ def verdict(row: Row, lead: int) -> str:
     return f"{start}{detail}{shared}{against}."
 
 
-def paragraphs_of(pieces: Iterable[diff.Piece]) -> list[list[diff.Piece]]:
+def paragraphs_of(pieces: Iterable[Piece]) -> list[list[Piece]]:
     """The pieces broken where the text has a new line."""
-    paragraphs: list[list[diff.Piece]] = [[]]
+    paragraphs: list[list[Piece]] = [[]]
     for piece in pieces:
         for number, part in enumerate(re.split(r"\n+", piece.text)):
             if number:
                 paragraphs.append([])
             if part:
-                paragraphs[-1].append(diff.Piece(piece.kind, part, piece.words))
+                paragraphs[-1].append(Piece(piece.fate, part, piece.words))
     return [paragraph for paragraph in paragraphs if paragraph]
 
 

@@ -92,7 +92,7 @@ class _Plain:
     what: str | None = None  # the element we are in
     part: str | None = None
     attributes: dict[str, str] = field(default_factory=dict)
-    text: str = ""
+    pieces: list[str] = field(default_factory=list)
     done: set[str] = field(default_factory=set)
 
     def declare(self, prefix: str | None, uri: str | None) -> None:
@@ -107,7 +107,8 @@ class _Plain:
             return
         self.depth += 1
         if self.depth == 1:
-            self.what, self.attributes, self.text = self.table.get(name), attributes, ""
+            self.what, self.attributes = self.table.get(name), attributes
+            self.pieces.clear()
             if self.what is None:
                 if name.rpartition(" ")[2].lower() in reader.MEANT or "lang" in attributes:
                     self.usual = False
@@ -120,7 +121,8 @@ class _Plain:
             if self.what == "person":
                 self.item.setdefault("authors", []).append({})
         elif self.depth == 2 and self.what == "person" and name in _PARTS and not attributes and not self.text.strip():
-            self.part, self.text = _PARTS[name], ""
+            self.part = _PARTS[name]
+            self.pieces.clear()
         else:
             self.usual = False
 
@@ -133,7 +135,7 @@ class _Plain:
         elif name == self.entry and tuple(pair[0] for pair in self.stack) == self.around:
             self.item, self.depth, self.usual = {}, 0, True
             self.done.clear()
-            self.parser.CharacterDataHandler = self.data
+            self.parser.CharacterDataHandler = self.pieces.append
             about = attributes.pop(f"{_RDF}about", None)
             if about:
                 self.item["id"] = about
@@ -142,8 +144,10 @@ class _Plain:
         language = attributes.get(f"{_XML}lang", attributes.get("lang", self.stack[-1][1] if self.stack else None))
         self.stack.append((name, language or None))
 
-    def data(self, text: str) -> None:
-        self.text += text
+    @property
+    def text(self) -> str:
+        """Of the element we are in."""
+        return "".join(self.pieces)
 
     def end(self, name: str) -> None:
         if self.item is None:
@@ -158,7 +162,7 @@ class _Plain:
                 self.element(self.item, self.what, self.attributes)
             elif self.depth == 1 and self.part is not None and self.usual:
                 self.person(self.item, self.part)
-            self.text = ""
+            self.pieces.clear()
 
     def person(self, item: Item, part: str) -> None:
         if part != "uri" and part in item["authors"][-1]:

@@ -1,5 +1,7 @@
 """The SQLite file: the only SQL, the only door of sqlite_utils.
 
+arrivals   the new articles of a document, written together
+renewal    makes the index anew where the hashes have changed
 schema     tables, full-text search, documentation; migrations
 views      what people look at; sql/ has the examples and datasette's metadata
 database   opening: who may, which file is refused, one writer at a time; copies of the whole file
@@ -13,13 +15,14 @@ query      what a person types into a search
 health     what may be wrong with the file
 """
 
+from aggregator.store.arrivals import Arrivals
 from aggregator.store.articles import Saved
 from aggregator.store.database import copy, is_ours, open_reader, open_writer, request
 from aggregator.store.examples import Example
 from aggregator.store.feeds import Due, Outcome
 from aggregator.store.health import Check, checks
 from aggregator.store.hubs import Hub
-from aggregator.store.index import StoreIndex, probe, sweep
+from aggregator.store.index import FINGERPRINTED, StoreIndex, fingerprint, newcomer, probe, sweep
 from aggregator.store.memory import Memory
 from aggregator.store.metadata import metadata
 from aggregator.store.pages import Before, Pages, Slow, Wanted, open_pages
@@ -29,6 +32,8 @@ from aggregator.store.retention import Expired, Retention
 from aggregator.store.store import Store
 
 __all__ = [
+    "FINGERPRINTED",
+    "Arrivals",
     "Before",
     "Check",
     "Choice",
@@ -49,8 +54,10 @@ __all__ = [
     "Wanted",
     "checks",
     "copy",
+    "fingerprint",
     "is_ours",
     "metadata",
+    "newcomer",
     "open_pages",
     "open_reader",
     "open_writer",

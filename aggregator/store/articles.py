@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
-from aggregator import clean, dedupe
-from aggregator.digest import Item
+from aggregator import clean
+from aggregator.digest import Item, packed
 from aggregator.model import Article, Source
 from aggregator.store import index
 from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
+
+# The columns of an article that its feed decides, in the order of `content`.
+CONTENT = (
+    "url", "title", "author", "summary", "content_html", "content_text", "removed_text", "categories", "enclosures",
+    "language", "word_count",
+)  # fmt: skip
+SOURCE = (  # a row as `source` gives it
+    "INSERT OR REPLACE INTO _sources (article_id, hash, text_hash, entry, removed, source, credits, rules, faint) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+EDGES = "INSERT OR REPLACE INTO _edges VALUES (?, ?, ?)"  # a row as `edges` gives it
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +43,12 @@ class Articles:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
 
-    def save(self, feed: int, item: Item, guids: Collection[str], now: datetime) -> Saved:
-        """Stores an item as a new article, or as a revision of the one it was. `guids` are all ids in its document."""
-        article = item.article
-        row = self._stored(feed, article, guids)
+    def revise(self, row: sqlite3.Row, item: Item, now: datetime) -> Saved:
+        """Stores an item as a revision of the article in `row`, as `stored` gave it."""
+        article, number = item.article, row["id"]
         hash_of_text = text_hash(article.content_text)
-        if row is None:
-            published, updated = _dates(article, now)
-            cursor = self.connection.execute(
-                "INSERT INTO articles (feed_id, guid, url, title, author, summary, content_html, content_text, removed_text, "
-                "categories, enclosures, language, word_count, similarity, published_at, updated_at, first_seen_at) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1.0, ?, ?, ?)",
-                (feed, article.guid, *_content(article), published, updated, to_text(now)),
-            )
-            number = int(cursor.lastrowid or 0)
-            self._source(number, item, hash_of_text)
-            index.insert(self.connection, number, article.fingerprint)
-            self._edges(number, feed, article.edges)
-            return Saved(number, "new", article.fingerprint)
-        number = row["id"]
         changed = (row["text_hash"], row["title"]) != (hash_of_text, article.title)
-        values = _content(article)
-        names = ("url", "title", "author", "summary", "content_html", "content_text", "removed_text", "categories",
-                 "enclosures", "language", "word_count")  # fmt: skip
-        different = [(name, value) for name, value in zip(names, values, strict=True) if row[name] != value]
+        different = [(name, value) for name, value in zip(CONTENT, content(article), strict=True) if row[name] != value]
         if changed:
             said = article.updated if article.updated and article.updated <= now else now
             different.append(("updated_at", max(to_text(said), row["updated_at"])))
@@ -65,15 +57,18 @@ class Articles:
                 f"UPDATE articles SET {', '.join(f'{name} = ?' for name, _ in different)} WHERE id = ?",
                 (*(value for _, value in different), number),
             )
-        self._source(number, item, hash_of_text)
-        self._edges(number, feed, article.edges)
-        if changed:
-            index.remove(self.connection, number, dedupe.hashes(row["content_text"], row["title"]))
+        self.connection.execute(SOURCE, source(number, item, hash_of_text))
+        self.connection.execute(EDGES, edges(number, row["feed_id"], article))
+        # The same text may have another one: what the feed repeats has become more, or less.
+        before = index.fingerprint(row)
+        if before != article.fingerprint:
+            index.remove(self.connection, number, before)
             index.insert(self.connection, number, article.fingerprint)
         return Saved(number, "changed" if changed else "same", article.fingerprint)
 
-    def _stored(self, feed: int, article: Article, guids: Collection[str]) -> sqlite3.Row | None:
-        query = "SELECT articles.*, text_hash FROM articles JOIN _sources ON article_id = id WHERE "
+    def stored(self, feed: int, article: Article, guids: Collection[str]) -> sqlite3.Row | None:
+        """The article that this one is a revision of; `guids` are all ids in its document."""
+        query = "SELECT articles.*, text_hash, faint FROM articles JOIN _sources ON article_id = id WHERE "
         row: sqlite3.Row | None = self.connection.execute(
             query + "feed_id = ? AND guid = ?", (feed, article.guid)
         ).fetchone()
@@ -88,27 +83,8 @@ class Articles:
         rows = [row for row in rows if row["guid"] not in guids]
         return rows[0] if len(rows) == 1 else None
 
-    def _source(self, article: int, item: Item, hash_of_text: bytes) -> None:
-        entry = zlib.compress(
-            json.dumps(asdict(item.entry), ensure_ascii=False, default=str).encode("utf-8", "replace"), 6
-        )
-        self.connection.execute(
-            "INSERT OR REPLACE INTO _sources (article_id, hash, text_hash, entry, removed, source, credits, rules) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                article,
-                item.hash,
-                hash_of_text,
-                entry,
-                json.dumps([asdict(removal) for removal in item.article.removed], ensure_ascii=False),
-                _origin(item.article.source, item.article.url),
-                json.dumps(item.article.credits, ensure_ascii=False),
-                item.rules,
-            ),
-        )
-
-    def _edges(self, article: int, feed: int, marks: Sequence[int]) -> None:
-        self.connection.execute("INSERT OR REPLACE INTO _edges VALUES (?, ?, ?)", (article, feed, json.dumps(marks)))
+    def forget_edges(self, feed: int) -> None:
+        """Keeps only those of the articles that `Memory.habits` looks at."""
         self.connection.execute(
             "DELETE FROM _edges WHERE feed_id = ?1 AND article_id < "
             "(SELECT article_id FROM _edges WHERE feed_id = ?1 ORDER BY article_id DESC LIMIT 1 OFFSET ?2)",
@@ -129,7 +105,29 @@ def _origin(source: Source | None, base: str) -> str | None:
     return json.dumps(asdict(safe), ensure_ascii=False) if safe.title or safe.url or safe.home_page_url else None
 
 
-def _content(article: Article) -> tuple[str | int | None, ...]:
+def source(number: int, item: Item, hash_of_text: bytes) -> tuple[object, ...]:
+    """The row that goes with an article: its entry, so that cleaning can be redone, and what cleaning found."""
+    article = item.article
+    return (
+        number,
+        item.hash,
+        hash_of_text,
+        item.packed or packed(item.entry),
+        _json([{"rule": removal.rule, "text": removal.text} for removal in article.removed]),
+        _origin(article.source, article.url),
+        _json(article.credits),
+        item.rules,
+        _json(article.faint),
+    )
+
+
+def edges(number: int, feed: int, article: Article) -> tuple[object, ...]:
+    """The row with the blocks near an article's edges."""
+    return number, feed, _json(article.edges)
+
+
+def content(article: Article) -> tuple[str | int | None, ...]:
+    """The values of CONTENT."""
     return (
         article.url,
         article.title,
@@ -138,15 +136,19 @@ def _content(article: Article) -> tuple[str | int | None, ...]:
         article.content_html,
         article.content_text,
         article.removed_text,
-        json.dumps(article.categories, ensure_ascii=False),
-        json.dumps([asdict(enclosure) for enclosure in article.enclosures], ensure_ascii=False),
+        _json(article.categories),
+        _json([{"url": e.url, "type": e.type, "length": e.length} for e in article.enclosures]),
         article.language,
         article.word_count,
     )
 
 
-def _dates(article: Article, now: datetime) -> tuple[str, str]:
-    """published_at and updated_at: the feed's own, but nothing is published in the future."""
+def _json(values: Sequence[object]) -> str:
+    return json.dumps(values, ensure_ascii=False) if values else "[]"
+
+
+def dates(article: Article, now: datetime) -> tuple[datetime, datetime]:
+    """When it was published and updated: the feed's own word, but nothing is published in the future."""
     published = min(article.published or article.updated or now, now)
     updated = min(article.updated or published, now)
-    return to_text(published), to_text(max(published, updated))
+    return published, max(published, updated)

@@ -7,7 +7,9 @@ import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from aggregator.dedupe import Candidate, Posting, Probe, hashes
+from aggregator import dedupe
+from aggregator.dedupe import Candidate, Posting, Probe
+from aggregator.model import Article
 from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
 
@@ -17,15 +19,33 @@ _COLUMNS = (
 )
 POSTINGS = 24  # articles one hash is kept for
 _SOME = 8  # articles with the same address or text are looked at; a home page has thousands
+# What a fingerprint is made of, as columns and FROM.
+FINGERPRINTED = "title, content_text, faint FROM articles LEFT JOIN _sources ON article_id = articles.id"
 
 
-def probe(connection: sqlite3.Connection, article: int, fingerprint: tuple[int, ...] = ()) -> Probe:
+def fingerprint(row: sqlite3.Row) -> tuple[int, ...]:
+    """That of a stored article, from a row with the columns of FINGERPRINTED: as it was when it was put in.
+
+    Not read from the index: of a hash that is boilerplate, only the first articles are there.
+    """
+    return dedupe.hashes(row["content_text"], row["title"], json.loads(row["faint"] or "[]"))
+
+
+def probe(connection: sqlite3.Connection, article: int, made: tuple[int, ...] = ()) -> Probe:
     """A stored article as matching sees it; its fingerprint is made again where it is not at hand."""
-    row = connection.execute("SELECT * FROM articles WHERE id = ?", (article,)).fetchone()
-    # Not read from the index: of a hash that is boilerplate, only the first articles are there.
-    made = fingerprint or hashes(row["content_text"], row["title"])
+    row = connection.execute(
+        f"SELECT feed_id, url, enclosures, {FINGERPRINTED} WHERE articles.id = ?", (article,)
+    ).fetchone()
     media = _media(row["enclosures"])
+    made = made or fingerprint(row)
     return Probe(row["feed_id"], row["title"], row["url"], row["content_text"], made, article, media)
+
+
+def newcomer(feed: int, article: Article) -> Probe:
+    """An article that is not stored yet."""
+    kinds = ("audio/", "video/")
+    media = tuple(e.url for e in article.enclosures if (e.type or "").startswith(kinds))
+    return Probe(feed, article.title, article.url, article.content_text, article.fingerprint, media=media)
 
 
 def candidates(connection: sqlite3.Connection, where: str, values: Sequence[object], most: int) -> list[Candidate]:
@@ -34,19 +54,19 @@ def candidates(connection: sqlite3.Connection, where: str, values: Sequence[obje
     return [Candidate(r[0], r[1], r[2], r[3], r[4], r[5], r[6], _media(r[7])) for r in rows.fetchall()]
 
 
-def insert(connection: sqlite3.Connection, article: int, fingerprint: Sequence[int]) -> None:
+def insert(connection: sqlite3.Connection, article: int, hashes: Iterable[int]) -> None:
     """Puts an article into the index. A hash with POSTINGS articles is boilerplate and needs no more."""
     connection.executemany(
-        "INSERT OR IGNORE INTO _fingerprints (hash, article_id) SELECT ?1, ?2 "
-        "WHERE (SELECT count(*) FROM (SELECT 1 FROM _fingerprints WHERE hash = ?1 LIMIT ?3)) < ?3",
-        ((value, article, POSTINGS) for value in fingerprint),
+        "INSERT OR IGNORE INTO _fingerprints SELECT ?1, ?2 "
+        f"WHERE (SELECT 1 FROM _fingerprints WHERE hash = ?1 LIMIT 1 OFFSET {POSTINGS - 1}) IS NULL",
+        ((value, article) for value in hashes),
     )
 
 
-def remove(connection: sqlite3.Connection, article: int, fingerprint: Sequence[int]) -> None:
-    """Takes an article out of the index; `fingerprint` is that of the text it was put in with."""
+def remove(connection: sqlite3.Connection, article: int, hashes: Sequence[int]) -> None:
+    """Takes an article out of the index; `hashes` are those of the text it was put in with."""
     connection.executemany(
-        "DELETE FROM _fingerprints WHERE hash = ? AND article_id = ?", ((value, article) for value in fingerprint)
+        "DELETE FROM _fingerprints WHERE hash = ? AND article_id = ?", ((value, article) for value in hashes)
     )
 
 
@@ -86,12 +106,22 @@ def sweep(connection: sqlite3.Connection, since: datetime, most: int = 50_000) -
 
 
 class StoreIndex:
-    """Articles first seen since `since` and already in a story; `first` is the lowest id of these."""
+    """Articles first seen since `since`, else all, and already in a story.
 
-    def __init__(self, connection: sqlite3.Connection, since: datetime, first: int | None = None) -> None:
+    `first` is the lowest id of these; `known`: the hashes that may be in the index, where that was asked for.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        since: datetime | None = None,
+        first: int | None = None,
+        known: Collection[int] | None = None,
+    ) -> None:
         self.connection = connection
-        self.since = to_text(since)
-        self.first = first_since(connection, since) if first is None else first
+        self.since = to_text(since) if since else ""
+        self.first = (first_since(connection, since) if since else 0) if first is None else first
+        self.known = known
 
     def by_url(self, urls: Sequence[str]) -> Sequence[Candidate]:
         """Articles with one of these addresses."""
@@ -106,6 +136,8 @@ class StoreIndex:
 
     def postings(self, hashes: Sequence[int]) -> Iterable[Posting]:
         """Where these hashes were seen."""
+        if self.known is not None:
+            hashes = [value for value in hashes if value in self.known]
         rows = self.connection.execute(
             "SELECT hash, article_id, story_id, feed_id FROM _fingerprints JOIN articles ON articles.id = article_id "
             "WHERE hash IN (SELECT value FROM json_each(?)) AND article_id >= ? AND story_id IS NOT NULL",
@@ -132,6 +164,8 @@ class StoreIndex:
 
     def load(self, articles: Sequence[int]) -> Sequence[Candidate]:
         """Articles by id, in the order asked for."""
+        if not articles:
+            return ()
         where = "WHERE articles.id IN (SELECT value FROM json_each(?)) AND story_id IS NOT NULL"
         rows = candidates(self.connection, where, (json.dumps(list(articles)),), len(articles))
         found = {candidate.article: candidate for candidate in rows}

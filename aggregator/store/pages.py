@@ -17,10 +17,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from aggregator.dedupe import fingerprint
-from aggregator.dedupe.match import IN_FEED, STORIES
+from aggregator import dedupe
 from aggregator.errors import StoreError
 from aggregator.store.database import open_reader
+from aggregator.store.index import StoreIndex, probe
 from aggregator.store.query import to_match
 from aggregator.store.read import Row
 from aggregator.store.tags import HAS_TAG, TAGGED
@@ -207,29 +207,11 @@ class Pages:
         row["removed"] = json.loads(row["removed"] or "[]")
         return row
 
-    def boilerplate(self, article: Row) -> list[str]:
-        """The passages of an article that so many stories have that matching looks past them: their words, folded."""
-        words = fingerprint.words(article["content_text"])
-        runs = fingerprint.runs(words)
-        kept = fingerprint.sample(runs)
-        rows = self.connection.execute(
-            f"SELECT one.value, (SELECT count(DISTINCT story_id) >= {STORIES} OR "
-            f"count(DISTINCT iif(feed_id = ?, story_id, NULL)) >= {IN_FEED} FROM (SELECT story_id, feed_id "
-            "FROM _fingerprints CROSS JOIN articles ON id = article_id WHERE hash = one.value AND article_id <> ? LIMIT 100)) "
-            "AS known FROM json_each(?) AS one WHERE known",
-            (article["feed_id"], article["id"], json.dumps([runs[i] for i in kept])),
-        )
-        known = {row[0] for row in rows}
-        passages: list[list[int]] = []  # [first word, the one after the last]
-        for before, i in zip([None, *kept], kept, strict=False):
-            if runs[i] not in known:
-                continue
-            # Neighbours have all that is between them.
-            if before is not None and runs[before] in known and passages:
-                passages[-1][1] = i + fingerprint.RUN
-            else:
-                passages.append([i, i + fingerprint.RUN])
-        return [" ".join(words[first:after]) for first, after in passages]
+    def boilerplate(self, article: int) -> list[str]:
+        """The passages of an article that matching overlooks, since so many stories have them."""
+        seen = probe(self.connection, article)
+        known = dedupe.overlooked(seen, StoreIndex(self.connection))
+        return [passage.text for passage in dedupe.standing(dedupe.Text(seen.title, seen.text, known))]
 
     def feeds(self) -> list[Row]:
         """All feeds: id, title, configured_url and state, by title."""

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from aggregator import dedupe
 from aggregator.digest import Item
 from aggregator.store import index
 from aggregator.store.times import to_text
@@ -65,7 +64,7 @@ class Retention:
         rows = self.connection.execute(f"{_EXPIRED} LIMIT {STORIES}", (to_text(before),)).fetchall()
         stories = json.dumps([row[0] for row in rows])
         members = self.connection.execute(
-            "SELECT id, feed_id, guid, url, title, content_text FROM articles WHERE story_id IN (SELECT value FROM json_each(?))",
+            f"SELECT id, feed_id, guid, url, {index.FINGERPRINTED} WHERE story_id IN (SELECT value FROM json_each(?))",
             (stories,),
         ).fetchall()
         self.connection.executemany(
@@ -77,7 +76,7 @@ class Retention:
             ),
         )
         for row in members:
-            index.remove(self.connection, row["id"], dedupe.hashes(row["content_text"], row["title"]))
+            index.remove(self.connection, row["id"], index.fingerprint(row))
         self.connection.execute("DELETE FROM articles WHERE story_id IN (SELECT value FROM json_each(?))", (stories,))
         self.connection.execute("DELETE FROM stories WHERE id IN (SELECT value FROM json_each(?))", (stories,))
         return len(rows), len(members)
@@ -112,7 +111,12 @@ class Retention:
 
     def wanted(self, feed: int, items: Sequence[Item], before: datetime | None) -> list[Item]:
         """The items that are to be stored: not those pruned before, nor new ones that would be pruned at once."""
-        return [item for item in items if not self._buried(feed, item) and not self._too_old(feed, item, before)]
+        buried = self.connection.execute("SELECT 1 FROM _tombstones WHERE feed_id = ? LIMIT 1", (feed,)).fetchone()
+        return [
+            item
+            for item in items
+            if not (buried and self._buried(feed, item)) and not self._too_old(feed, item, before)
+        ]
 
     def _buried(self, feed: int, item: Item) -> bool:
         marks = _marks(item.article.guid, item.article.url, item.article.title)

@@ -276,11 +276,6 @@ CREATE INDEX _feed_tags_tag ON _feed_tags(tag, feed_id);
 """
 
 # Only these columns are indexed, so a new story or similarity must not rewrite the index entry.
-# The names of the private tables, in their order: nothing else has to be told of a new one.
-PRIVATE = tuple(
-    re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(_\w+)", f"{_MIGRATIONS}\n{_TABLES}\n{_TAGS}", re.MULTILINE)
-)
-
 _FTS_TRIGGERS = """
 CREATE TRIGGER articles_ai AFTER INSERT ON articles BEGIN
     INSERT INTO articles_fts (rowid, title, content_text) VALUES (new.rowid, new.title, new.content_text);
@@ -295,6 +290,45 @@ CREATE TRIGGER articles_au AFTER UPDATE OF title, content_text ON articles BEGIN
     INSERT INTO articles_fts (rowid, title, content_text) VALUES (new.rowid, new.title, new.content_text);
 END;
 """
+
+# Indexed one by one, an article costs several times what it does among others: each statement ends a segment of the
+# index. So a batch of polls says from which number on its articles are new, and indexes them together at its end.
+_BATCHES = """
+CREATE TABLE _batch (              -- inside a transaction: articles from this number on enter articles_fts at its end
+    first INTEGER PRIMARY KEY
+) STRICT;
+DROP TRIGGER articles_ai;
+DROP TRIGGER articles_ad;
+DROP TRIGGER articles_au;
+CREATE TRIGGER articles_ai AFTER INSERT ON articles WHEN NOT EXISTS (SELECT 1 FROM _batch WHERE first <= new.id) BEGIN
+    INSERT INTO articles_fts (rowid, title, content_text) VALUES (new.rowid, new.title, new.content_text);
+END;
+CREATE TRIGGER articles_ad AFTER DELETE ON articles WHEN NOT EXISTS (SELECT 1 FROM _batch WHERE first <= old.id) BEGIN
+    INSERT INTO articles_fts (articles_fts, rowid, title, content_text)
+    VALUES ('delete', old.rowid, old.title, old.content_text);
+END;
+CREATE TRIGGER articles_au AFTER UPDATE OF title, content_text ON articles
+WHEN NOT EXISTS (SELECT 1 FROM _batch WHERE first <= old.id) BEGIN
+    INSERT INTO articles_fts (articles_fts, rowid, title, content_text)
+    VALUES ('delete', old.rowid, old.title, old.content_text);
+    INSERT INTO articles_fts (rowid, title, content_text) VALUES (new.rowid, new.title, new.content_text);
+END;
+CREATE TABLE _renewal (            -- of which version the hashes in _fingerprints are
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    version INTEGER NOT NULL,
+    upto INTEGER NOT NULL          -- articles below this number are still to be put in again
+) STRICT;
+INSERT INTO _renewal VALUES (1, 1, 0);
+-- faint: JSON, the blocks of content_text that the fingerprint passes over
+ALTER TABLE _sources ADD COLUMN faint TEXT NOT NULL DEFAULT '[]';
+"""
+
+# The names of the private tables, in their order: nothing else has to be told of a new one.
+PRIVATE = tuple(
+    re.findall(
+        r"^CREATE TABLE (?:IF NOT EXISTS )?(_\w+)", f"{_MIGRATIONS}\n{_TABLES}\n{_TAGS}\n{_BATCHES}", re.MULTILINE
+    )
+)
 
 DOCS: dict[str, dict[str | None, str]] = {
     "feeds": {
@@ -465,7 +499,13 @@ def tags(db: Database) -> None:
     _run(db, _TAGS)
 
 
-STEPS: tuple[Step, ...] = (first, tags)  # step N makes version N of version N - 1; released ones are never changed
+def batches(db: Database) -> None:
+    """Version 3: articles are indexed in batches, fingerprints know their version and what they pass over."""
+    _run(db, _BATCHES)
+
+
+# Step N makes version N of version N - 1; released ones are never changed.
+STEPS: tuple[Step, ...] = (first, tags, batches)
 USER_VERSION = len(STEPS)  # a file with a higher one is refused
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from aggregator.digest import Item
+from aggregator.store.arrivals import Arrivals
 from aggregator.store.articles import Articles
 from aggregator.store.entries import Entries
 from aggregator.store.feeds import Feeds
@@ -43,6 +45,23 @@ class Store:
             raise
         self.connection.execute("COMMIT")
         self._wal.bound()
+
+    @contextlib.contextmanager
+    def batch(self) -> Iterator[None]:
+        """A transaction whose new articles are indexed for full text together, at its end."""
+        execute = self.connection.execute
+        with self.transaction():
+            execute("INSERT INTO _batch SELECT ifnull(max(id), 0) + 1 FROM articles")
+            yield
+            execute(
+                "INSERT INTO articles_fts (rowid, title, content_text) "
+                "SELECT id, title, content_text FROM articles WHERE id >= (SELECT first FROM _batch) ORDER BY id"
+            )
+            execute("DELETE FROM _batch")
+
+    def arrivals(self, feed: int, items: Sequence[Item], now: datetime) -> Arrivals:
+        """For storing what a feed's document brings."""
+        return Arrivals(self.connection, feed, items, now)
 
     def changed_at(self, path: str, hash: bytes) -> datetime | None:
         """When the document at `path` became what it is; None when the one with this hash was not published yet."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from aggregator import iri
-from aggregator.dedupe import Candidate, Member
+from aggregator.dedupe import Candidate, Member, kinds
 from aggregator.model import Subscription, Verdict
-from aggregator.store.hashes import host_of, name_of
 from aggregator.store.index import StoreIndex, candidates, first_since, insert
+from aggregator.store.renewal import renewed
 from aggregator.store.times import from_text, to_text
+from aggregator.store.uids import uids
 
+_BY_TEXT = ", ".join(f"'{kind}'" for kind in kinds.KINDS)  # verdicts that rest on shares of words
 _DOUBT = 4  # shared texts, half of them later, that every feed begins with before its habits mean something
 
 
@@ -25,13 +25,13 @@ class Stories:
         self.connection = connection
         self._firsts: dict[str, int] = {}
 
-    def index(self, since: datetime) -> StoreIndex:
-        """What matching looks up; the window begins with a full hour."""
+    def index(self, since: datetime, known: Collection[int] | None = None) -> StoreIndex:
+        """What matching looks up; the window begins with a full hour. `known`: see StoreIndex."""
         hour = since.replace(minute=0, second=0, microsecond=0)
         name = to_text(hour)
         if name not in self._firsts:
             self._firsts = {name: first_since(self.connection, hour)}
-        return StoreIndex(self.connection, hour, self._firsts[name])
+        return StoreIndex(self.connection, hour, self._firsts[name], known)
 
     def story_of(self, article: int) -> int | None:
         """The story an article belongs to."""
@@ -104,11 +104,20 @@ class Stories:
         """Articles with one of these hashes that were judged copies since then."""
         rows = self.connection.execute(
             "SELECT DISTINCT v.article_id FROM _fingerprints AS f JOIN _verdicts AS v ON v.article_id = f.article_id "
-            "WHERE f.hash IN (SELECT value FROM json_each(?)) AND v.kind IN ('near-copy', 'edited', 'summary', 'embedded') "
+            f"WHERE f.hash IN (SELECT value FROM json_each(?)) AND v.kind IN ({_BY_TEXT}) "
             "AND v.decided_at >= ? ORDER BY v.article_id",
             (json.dumps(sorted(hashes)), to_text(since)),
         )
         return [row[0] for row in rows]
+
+    def joined_since(self, story: int, since: datetime) -> frozenset[int]:
+        """The articles of a story that its text made copies since then: no address, and no person."""
+        rows = self.connection.execute(
+            "SELECT article_id FROM _verdicts JOIN articles ON articles.id = article_id WHERE story_id = ? "
+            f"AND kind IN ({_BY_TEXT}) AND decided_at >= ?",
+            (story, to_text(since)),
+        )
+        return frozenset(row[0] for row in rows)
 
     def observe(self, article: int, story: int) -> None:
         """Learns which of two feeds had a text first: the newcomer's, or that of the earliest other member."""
@@ -170,13 +179,13 @@ class Stories:
         )
         return [row[0] for row in rows]
 
-    def found_story(self, article: int, now: datetime) -> int:
-        """Makes a story of one article; in a replay, the one that this article was in before, if nobody has it yet."""
+    def found(self, article: int, now: datetime) -> int:
+        """Makes a story of a stored article; in a replay the one that it was in before, if nobody has that yet."""
         row = self.connection.execute(
-            "SELECT articles.*, feeds.configured_url FROM articles JOIN feeds ON feeds.id = feed_id WHERE articles.id = ?",
+            "SELECT articles.*, configured_url FROM articles JOIN feeds ON feeds.id = feed_id WHERE articles.id = ?",
             (article,),
         ).fetchone()
-        shown = tuple(row[name] for name in ("title", "url", "id", "published_at"))
+        shown = (row["title"], row["url"], article, row["published_at"])
         former = self.connection.execute(
             "SELECT stories.id FROM _former JOIN stories ON stories.id = _former.story_id WHERE _former.article_id = ? "
             "AND NOT EXISTS (SELECT 1 FROM articles WHERE articles.story_id = stories.id)",
@@ -189,18 +198,16 @@ class Stories:
                 (*shown, story),
             )
         else:
+            names = uids(row["configured_url"], row["guid"], row["published_at"][:10])
+            free = "SELECT NOT EXISTS (SELECT 1 FROM stories WHERE uid = ?)"
+            uid = next(name for name in names if self.connection.execute(free, (name,)).fetchone()[0])
             cursor = self.connection.execute(
                 "INSERT INTO stories (uid, title, url, lead_article_id, published_at, updated_at, first_seen_at) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    self._uid(row["guid"], row["configured_url"], row["published_at"][:10]),
-                    *shown,
-                    row["updated_at"],
-                    to_text(now),
-                ),
+                (uid, *shown, row["updated_at"], to_text(now)),
             )
             story = int(cursor.lastrowid or 0)
-        self.connection.execute("UPDATE articles SET story_id = ? WHERE id = ?", (story, article))
+        self.join(article, story)
         return story
 
     def forget(self) -> None:
@@ -232,6 +239,7 @@ class Stories:
             if updated != row["updated_at"]:
                 self.connection.execute("UPDATE stories SET updated_at = ? WHERE id = ?", (updated, row["id"]))
         self.connection.execute("DELETE FROM _former")
+        renewed(self.connection)
 
     def is_asked(self) -> bool:
         """Whether there are corrections to carry out: a look that needs no transaction."""
@@ -255,24 +263,6 @@ class Stories:
     def drop_story(self, story: int) -> None:
         """Removes a story that has no member any more."""
         self.connection.execute("DELETE FROM stories WHERE id = ?", (story,))
-
-    def _uid(self, guid: str, configured_url: str, day: str) -> str:
-        """The published id: the article's own where it is an IRI that no story has yet, else a tag: URI (RFC 4151).
-
-        Nothing in it depends on when we came by: a lost database, filled again, gives the same ids.
-        """
-        if iri.names(guid):
-            taken = self.connection.execute("SELECT 1 FROM stories WHERE uid = ?", (guid,)).fetchone()
-            if taken is None:
-                return guid
-        host = host_of(configured_url)
-        authority = host if host and re.fullmatch(r"[a-z0-9.-]+", host) else "feed.invalid"
-        name = f"tag:{authority},{day}:{name_of(configured_url, guid)}"
-        number = 1
-        while self.connection.execute("SELECT 1 FROM stories WHERE uid = ?", (name,)).fetchone():
-            number += 1
-            name = f"{name.partition(';')[0]};{number}"
-        return name
 
     def lead(self, story: int, article: int, reason: str, now: datetime, reworded: bool) -> None:
         """Sets a story's lead and what it shows of it; `updated_at` moves only when the text is another."""
@@ -301,7 +291,9 @@ class Stories:
                 to_text(now),
             ),
         )
-        self.connection.execute("UPDATE articles SET similarity = ? WHERE id = ?", (verdict.similarity, article))
+        self.connection.execute(
+            "UPDATE articles SET similarity = ?1 WHERE id = ?2 AND similarity <> ?1", (verdict.similarity, article)
+        )
 
     def verdict_on(self, article: int) -> Verdict | None:
         """What was written down."""

@@ -9,7 +9,7 @@ _FORMAT = "%Y-%m-%d %H:%M:%SZ"
 
 def to_text(time: datetime) -> str:
     """A time for the file."""
-    return f"{time.astimezone(UTC):{_FORMAT}}"
+    return f"{time.astimezone(UTC).isoformat(' ')[:19]}Z"
 
 
 def from_text(text: str) -> datetime:

@@ -86,7 +86,7 @@ def digested(items: Sequence[Item]) -> list[Digested]:
 def placed(
     items: Sequence[Item], ready: Sequence[Digested], file: Path
 ) -> tuple[dict[int, tuple[int, bool]], list[float]]:
-    """Story and lead of each item (by its position), and the milliseconds each decision took."""
+    """Story and lead of each item (by its position), and the milliseconds each decision took, storing included."""
     feeds = sorted({item.feed for item in items})
     subscriptions = {feed: Subscription(f"{feed}/feed") for feed in feeds}
     times = []
@@ -104,9 +104,8 @@ def placed(
         with store.transaction():
             for position, (item, made) in enumerate(zip(items, ready, strict=True)):
                 now = max(START, item.published) + timedelta(minutes=1)
-                saved = store.articles.save(ids[item.feed], made, (), now)
                 begun = time.thread_time()
-                editor.place(saved, now)
+                [saved] = editor.take(ids[item.feed], [made], (), now)
                 times.append((time.thread_time() - begun) * 1000)
                 articles[saved.article] = position
         rows = connection.execute(

@@ -306,6 +306,22 @@ def study(p: Prose) -> Callable[[int], Fill]:
     return fill
 
 
+def offer(p: Prose) -> Callable[[int], Fill]:
+    """An offer or an open day, announced again word for word for other dates."""
+    org, place, what = p.org(), p.place(), p.noun()
+    opening, more = p.paragraph(2), "\n\n".join(p.paragraph(4) for _ in range(p.dice.randint(1, 4)))
+
+    def fill(n: int) -> Fill:
+        month, day, begins = MONTHS[n % 12], p.dice.randint(1, 9), p.dice.randint(12, 25)
+        return (
+            f"{org} invites everybody to try its {what} free of charge",
+            f"{place.upper()}, {month} {day}, 2026 – {org} will let everybody try its {what} free of charge from {month} "
+            f"{begins} to {month} {begins + 2} in its house in {place}. {opening}\n\n{more}",
+        )
+
+    return fill
+
+
 FORMS: dict[str, Form] = {
     "earnings": earnings,
     "advisory": advisory,
@@ -323,4 +339,5 @@ FORMS: dict[str, Form] = {
     "software": software,
     "fund": fund,
     "study": study,
+    "offer": offer,
 }

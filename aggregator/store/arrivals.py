@@ -1,0 +1,139 @@
+"""The new articles of a document, written together.
+
+Most are like nothing that is stored: one look for all of them tells which. These are written table by table, which costs
+less than article by article.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from aggregator import dedupe
+from aggregator.dedupe import Probe
+from aggregator.digest import Item
+from aggregator.model import Article
+from aggregator.store import articles as rows
+from aggregator.store import index
+from aggregator.store.hashes import text_hash
+from aggregator.store.times import to_text
+from aggregator.store.uids import uids
+
+
+class Arrivals:
+    """What is known of a feed's items, and those that wait to be written; `write` before anything else is asked or told.
+
+    What the file has of them is looked up once; what is stored of them meanwhile is added.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, feed: int, items: Sequence[Item], now: datetime) -> None:
+        self._connection, self._feed, self._now = connection, feed, now
+        row = connection.execute("SELECT configured_url FROM feeds WHERE id = ?", (feed,)).fetchone()
+        self._configured_url = str(row[0])
+        articles = [item.article for item in items]
+        self._guids = self._found(f"articles WHERE feed_id = {feed:d} AND guid = value", (a.guid for a in articles))
+        spellings = (url for article in articles for url in dedupe.addresses(article.url))
+        self._urls = self._found("articles WHERE url = value", spellings)
+        hashes = (value for article in articles for value in article.fingerprint)
+        self.hashes: set[int] = self._found("_fingerprints WHERE hash = value", hashes)
+        self._next_article = self._next_story = 0
+        self._articles: list[tuple[object, ...]] = []
+        self._stories: list[tuple[object, ...]] = []
+        self._sources: list[tuple[object, ...]] = []
+        self._edges: list[tuple[object, ...]] = []
+        self._postings: list[tuple[int, int]] = []
+        self._alone: list[int] = []
+
+    def may_be_stored(self, article: Article) -> bool:
+        """Whether it may be a revision of an article that is stored, or waits."""
+        return article.guid in self._guids or article.url in self._urls
+
+    def may_match(self, probe: Probe) -> bool:
+        """Whether anything that is stored, or waits, can be like it: an equal text has equal hashes."""
+        return (
+            len(probe.fingerprint) < 2  # of the title only: a text without words
+            or not self.hashes.isdisjoint(probe.fingerprint)
+            or not self._urls.isdisjoint(dedupe.addresses(probe.url))
+        )
+
+    def add(self, item: Item, story: int | None) -> int:
+        """An article of this story, or (None) of one of its own; gives the number that it will have."""
+        article, number = item.article, self._number()
+        published, updated = map(to_text, rows.dates(article, self._now))
+        now = to_text(self._now)
+        if story is None:
+            story = self._next_story
+            self._next_story += 1
+            shown = (article.title, article.url, number, published, updated, now)
+            self._stories.append((story, self._uid(article, published), *shown))
+            self._alone.append(number)
+        self._articles.append(
+            (number, self._feed, story, article.guid, *rows.content(article), 1.0, published, updated, now)
+        )
+        self._sources.append(rows.source(number, item, text_hash(article.content_text)))
+        self._edges.append(rows.edges(number, self._feed, article))
+        known = self.hashes.intersection(article.fingerprint)
+        self._postings += [(value, number) for value in article.fingerprint if value not in known]
+        if known:
+            index.insert(self._connection, number, known)
+        self.note(article)
+        return number
+
+    def note(self, article: Article) -> None:
+        """One of the items is stored, as new or as a revision."""
+        self._guids.add(article.guid)
+        self._urls.add(article.url)
+        self.hashes.update(article.fingerprint)
+
+    def write(self) -> None:
+        """Stores what waits."""
+        if not self._articles:
+            return
+        many = self._connection.executemany
+        many(
+            "INSERT INTO stories (id, uid, title, url, lead_article_id, published_at, updated_at, first_seen_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            self._stories,
+        )
+        many(
+            f"INSERT INTO articles (id, feed_id, story_id, guid, {', '.join(rows.CONTENT)}, similarity, published_at, "
+            f"updated_at, first_seen_at) VALUES (?, ?, ?, ?, {', '.join('?' * len(rows.CONTENT))}, ?, ?, ?, ?)",
+            self._articles,
+        )
+        many(rows.SOURCE, self._sources)
+        many(rows.EDGES, self._edges)
+        many("INSERT INTO _fingerprints VALUES (?, ?)", self._postings)
+        alone = dedupe.ALONE.verdict
+        verdict = (alone.kind, alone.reason, alone.similarity, alone.other, alone.shared, to_text(self._now))
+        many(
+            "INSERT INTO _verdicts (article_id, kind, reason, similarity, other, shared, decided_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((number, *verdict) for number in self._alone),
+        )
+        for waiting in (self._articles, self._stories, self._sources, self._edges, self._postings, self._alone):
+            waiting.clear()
+
+    def _number(self) -> int:
+        if not self._articles:
+            count = "SELECT (SELECT ifnull(max(id), 0) + 1 FROM articles), (SELECT ifnull(max(id), 0) + 1 FROM stories)"
+            self._next_article, self._next_story = self._connection.execute(count).fetchone()
+        self._next_article += 1
+        return self._next_article - 1
+
+    def _uid(self, article: Article, published: str) -> str:
+        """The first of its names that no story has, and none that waits."""
+        taken = "SELECT 1 FROM stories WHERE uid = ?"
+        waiting = {story[1] for story in self._stories}
+        return next(
+            uid
+            for uid in uids(self._configured_url, article.guid, published[:10])
+            if uid not in waiting and not self._connection.execute(taken, (uid,)).fetchone()
+        )
+
+    def _found(self, where: str, values: Iterable[object]) -> set[Any]:
+        """Those of some values that a table has."""
+        query = f"SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM {where})"
+        return {row[0] for row in self._connection.execute(query, (json.dumps(list(values)),))}

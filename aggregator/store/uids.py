@@ -1,0 +1,24 @@
+"""The published ids of stories: frozen at first sight, the same when a lost database is filled again."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+
+from aggregator import iri
+from aggregator.store.hashes import host_of, name_of
+
+
+def uids(configured_url: str, guid: str, day: str) -> Iterator[str]:
+    """The ids that would do for a story, the best first: its first article's own where it is an IRI, else tag: URIs.
+
+    `day` is when that was published, YYYY-MM-DD (RFC 4151). Nothing in them depends on when we came by. Never ends.
+    """
+    if iri.names(guid):
+        yield guid
+    host = host_of(configured_url)
+    authority = host if host and re.fullmatch(r"[a-z0-9.-]+", host) else "feed.invalid"
+    name = f"tag:{authority},{day}:{name_of(configured_url, guid)}"
+    yield name
+    yield from (f"{name};{number}" for number in itertools.count(2))
