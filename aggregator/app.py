@@ -113,6 +113,7 @@ class Aggregator:
             self.engine.backlog = lambda: len(self._unwritten)
         self._latest = datetime.min.replace(tzinfo=UTC)  # the latest time the clock has shown
         self._next_upkeep: datetime | None = None
+        self._probes = 0
         self._publishing = asyncio.Lock()
 
     @property
@@ -223,7 +224,7 @@ class Aggregator:
                 return
             if not outcome.excused:
                 reached.set()
-                self.network.answered()
+                await self._back()
                 silent = held.copy()
                 held.clear()
                 for other in silent:
@@ -317,11 +318,11 @@ class Aggregator:
         return await self._write(work)
 
     def _carry_out_requests(self, now: datetime) -> bool:
-        if not self.store.stories.is_asked():
+        if not self.store.corrections.is_asked():
             return False
         with self.store.transaction():
             editor = self._editor()
-            done = [editor.carry_out(*request, now) for request in self.store.stories.requests()]
+            done = [editor.carry_out(*request, now) for request in self.store.corrections.requests()]
             return any(done)
 
     def _editor(self) -> Editor:
@@ -374,6 +375,22 @@ class Aggregator:
         future: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
         await self._outcomes.put((outcome, future, False))
         await future
+
+    async def probe(self) -> list[Due]:
+        """Of the feeds that are silent since the network is down, the next one to try; none while one is being tried."""
+        silent = [feed for feed in self.network.silent if feed not in self._busy]
+        if not self.network.down or len(silent) < len(self.network.silent):
+            return []
+        self._probes += 1
+        due = await self._write(self.store.feeds.one, silent[self._probes % len(silent)])
+        return [] if due is None else [due]
+
+    async def _back(self) -> None:
+        """Somebody has answered; all that were silent are due, if that was everybody."""
+        silent = tuple(self.network.silent) if self.network.down else ()
+        self.network.answered()
+        if silent:
+            await self._write(self._forgive_now, silent, self.clock())
 
     async def _forgive(self) -> None:
         """Takes failures back that were put on feeds before it was clear that nobody can be reached."""

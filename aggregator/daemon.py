@@ -9,11 +9,13 @@ import importlib.metadata
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from apscheduler.job import Job
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
 
 from aggregator import config as configuration
 from aggregator.app import Aggregator, Poll
@@ -24,7 +26,7 @@ from aggregator.health import Health
 from aggregator.metrics import TYPE as METRICS_TYPE
 from aggregator.metrics import Gauges, Metrics, Polled
 from aggregator.schedule import spread
-from aggregator.server import Probe, Server, application, bind, with_callback
+from aggregator.server import Probe, Server, application, bind, is_loopback, with_callback
 from aggregator.store import Due
 from aggregator.systemd import notify
 from aggregator.terminal import printable
@@ -34,6 +36,8 @@ log = logging.getLogger("aggregator")
 
 TICK = 1.0  # seconds
 LOOK = 0.25  # seconds between looks at feeds.yaml
+PROBE = 5.0  # seconds between two tries while nobody can be reached, each of another feed
+_JUMP = 60.0  # seconds; by less a clock is put right without a word
 GAUGED = 15.0  # seconds between two counts for /metrics
 
 
@@ -65,6 +69,7 @@ class Daemon:
         self._down = False  # whether we have said that nothing can be reached
         self._told: set[str] = set()  # faults already in the log
         self._gauged = 0.0
+        self._probed = 0.0
 
     async def run(self, force: bool = False) -> None:
         """Runs until `stop`, SIGTERM or SIGINT; `force` begins with all feeds, also those that are not due."""
@@ -81,12 +86,14 @@ class Daemon:
                 self._start(await self.aggregator.due(force=True))
             # One job, not one per feed: what is due is a question to the database.
             scheduler = AsyncIOScheduler(timezone=UTC)
-            scheduler.add_job(
-                self.tick, "interval", seconds=TICK, max_instances=1, coalesce=True, misfire_grace_time=None,
+            job = scheduler.add_job(
+                self.tick, _Soon(), max_instances=1, coalesce=True, misfire_grace_time=None,
                 next_run_time=datetime.now(UTC),
             )  # fmt: skip
+            logging.getLogger("apscheduler").setLevel(logging.ERROR)  # that a tick takes a second and more is no news
             scheduler.start()
             stack.callback(scheduler.shutdown, wait=False)
+            stack.push_async_callback(_cancelled, asyncio.create_task(self._watch_clock(job)))
             self._greet()
             await self.stopping.wait()
             self.health.stopping = True
@@ -123,7 +130,7 @@ class Daemon:
         server = Server(with_callback(app, self.aggregator.websub, self.clock))
         stack.push_async_callback(_end, server, asyncio.create_task(server.serve([sock])))
         log.info("serving on http://%s/", listen)
-        if not str(listen).startswith(("127.", "localhost", "[::1]")) and auth is None:
+        if not is_loopback(listen) and auth is None:
             log.warning("anybody who can reach %s can read the feeds; server.auth sets a password", listen)
 
     def _probes(self) -> dict[str, Probe]:
@@ -149,6 +156,9 @@ class Daemon:
             dues = await self.aggregator.due()
             # Many feeds of one host are not asked for in one second, as they would be after a start or a long night.
             self._start(spread(((urlsplit(due.url).netloc, due) for due in dues), self.config.fetch.per_host))
+            if self.aggregator.network.down and _now() >= self._probed + PROBE:
+                self._probed = _now()
+                self._start(await self.aggregator.probe())
             self.aggregator.websub.tick(self.clock())
             removed = await self.aggregator.upkeep()
             if removed.stories:
@@ -162,12 +172,34 @@ class Daemon:
             first = self.health.ticked is None
             self.health.tick(_now(), map(printable, faults))
             notify("READY=1\nWATCHDOG=1" if first else "WATCHDOG=1")
+        except asyncio.CancelledError:
+            if not self.stopping.is_set():
+                raise
         except StoreError as error:
             self._tell([str(error)])
             self.health.tick(_now(), [printable(str(error))])
         except Exception:
             # Whatever it was, the next tick is a second away; a daemon must not die of one.
             log.exception("a tick failed")
+
+    async def _watch_clock(self, job: Job) -> None:
+        """Says when the wall clock was set, and keeps the ticks coming.
+
+        apscheduler waits until the wall clock shows the time of the next run: of one that was set back by a day it would
+        wait for a day.
+        """
+        wall, steady = datetime.now(UTC), _now()
+        while True:
+            await asyncio.sleep(TICK)
+            ahead = (datetime.now(UTC) - wall).total_seconds() - (_now() - steady)
+            wall, steady = datetime.now(UTC), _now()
+            if ahead < -TICK:
+                job.reschedule(_Soon())
+            if abs(ahead) >= _JUMP:
+                how = "went ahead by {} (it was set, or the machine slept)" if ahead > 0 else "was set back by {}"
+                log.warning(
+                    "the clock %s; feeds are polled by the new time", how.format(timedelta(seconds=round(abs(ahead))))
+                )
 
     async def _gauge(self) -> None:
         """Shows how things stand; counting what is stored costs, so not at each tick."""
@@ -302,6 +334,13 @@ class Daemon:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class _Soon(BaseTrigger):  # type: ignore[misc]
+    """A tick from now, whenever that is: apscheduler's own interval counts all ticks of a month asleep, one by one."""
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        return now + timedelta(seconds=TICK)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

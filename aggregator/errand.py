@@ -79,10 +79,11 @@ class Runner:
     async def run(self, errand: Errand) -> Found:
         """Asks for the feed, and digests what is new. What server and document do is a value; raises for our faults."""
         url, config, client = errand.request.url, self.config(), self._client()
-        async with client.slot(url):
-            if (until := self.resting.get(host_of(url))) is not None and until > self.clock():
+        async with client.slot(url) as turn:
+            now, until = self.clock(), self.resting.get(host_of(url))
+            if until is not None and now < until <= now + schedule.LONGEST:  # else the clock was set back since
                 return Found(self.clock(), rest=until)
-            response = await client.get(errand.request)
+            response = await client.get(errand.request, turn)
             now = self.clock()
             if isinstance(response, FetchError):
                 return self._failed(host_of(url), Found(now, response))

@@ -66,5 +66,5 @@ class Pages:
 
     async def _fetch(self, url: str, most: int) -> Response | FetchError:
         client = self._client()  # another after a change of the configuration
-        async with client.slot(url):
-            return await client.get(Request(url, timeout=self._timeout(), max_body=most))
+        async with client.slot(url) as turn:
+            return await client.get(Request(url, timeout=self._timeout(), max_body=most), turn)

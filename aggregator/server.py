@@ -11,6 +11,7 @@ import binascii
 import contextlib
 import gzip
 import hmac
+import ipaddress
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from aggregator import publish
 from aggregator.config import Listen
@@ -41,6 +43,7 @@ ALIASES = {
     "rss": "feed.rss",
     "opml.xml": "feeds.opml",
 }
+HEAD_SECONDS, ANSWER_SECONDS = 20.0, 120.0  # a client has for the head of a request, and for its body and our answer
 _PUSH_SIZE, _PUSH_SECONDS = 10 * 2**20, 30.0  # largest push of a hub, and how long it may take
 _OTHERS = ("healthz", "readyz", "metrics")  # paths that have routes of their own, for GET and HEAD
 _STYLED = ("atom", "rss")
@@ -278,6 +281,37 @@ def _authorized(value: str | None, auth: str) -> bool:
     return hmac.compare_digest(given, auth.encode())
 
 
+class _Bounded(H11Protocol):
+    """A connection that has so long for the head of a request, and so long for all else: uvicorn bounds neither."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _answering: object = None  # the request that has come in and is being answered
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._allow(HEAD_SECONDS)
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self.cycle is not self._answering and not self.cycle.response_complete:
+            self._answering = self.cycle
+            self._allow(ANSWER_SECONDS)
+
+    def on_response_complete(self) -> None:
+        self._allow(HEAD_SECONDS)
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def _allow(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(seconds, self.transport.abort)
+
+
 class Server(uvicorn.Server):
     """uvicorn in our loop; signals are the daemon's."""
 
@@ -285,6 +319,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=_Bounded,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -300,6 +335,14 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leaves the signals alone."""
         yield
+
+
+def is_loopback(listen: Listen) -> bool:
+    """Whether only this machine can reach what listens there."""
+    try:
+        return ipaddress.ip_address(listen.host).is_loopback
+    except ValueError:
+        return listen.host.lower() == "localhost"
 
 
 def bind(listen: Listen) -> socket.socket:

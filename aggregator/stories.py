@@ -57,7 +57,7 @@ class Editor:
         """Puts a stored article that is in no story where it belongs."""
         stories = self.store.stories
         decision = self._match(article, now, fingerprint)
-        partner = next(iter(stories.together(article)), None)
+        partner = next(iter(self.store.corrections.together(article)), None)
         if partner is not None and (story := stories.story_of(partner)) not in (None, decision.verdict.story):
             verdict = Verdict("person", "a person said that they are the same", partner, story, 0.0, 0.0)
             decision = replace(decision, verdict=verdict)
@@ -117,7 +117,7 @@ class Editor:
             self._settle(story, now, reworded=True)
             return
         verdict = self._recheck(saved.article, stories.lead_of(story))
-        if verdict.kind == "alone" and not stories.together(saved.article):
+        if verdict.kind == "alone" and not self.store.corrections.together(saved.article):
             stories.leave(saved.article)
             self._settle(story, now, reworded=False)
             self.enter(saved.article, now, saved.fingerprint)
@@ -133,7 +133,7 @@ class Editor:
         if story is None or not others:
             return None
         for other in others:
-            stories.correct("apart", article, other, now)
+            self.store.corrections.correct("apart", article, other, now)
         stories.leave(article)
         self._settle(story, now, reworded=False)
         self.enter(article, now)
@@ -147,8 +147,8 @@ class Editor:
         assert second is not None
         for one in stories.articles(first):
             for other in stories.articles(second):
-                stories.take_back("apart", one, other)
-        stories.correct("together", a, b, now)
+                self.store.corrections.take_back("apart", one, other)
+        self.store.corrections.correct("together", a, b, now)
         if first != second:
             self._absorb(max(first, second), min(first, second), now)
         else:
@@ -161,14 +161,14 @@ class Editor:
         story = stories.story_of(article)
         assert story is not None
         for other in stories.articles(story):
-            stories.take_back("pin", other, other)
-        stories.correct("pin", article, article, now)
+            self.store.corrections.take_back("pin", other, other)
+        self.store.corrections.correct("pin", article, article, now)
         self._settle(story, now, reworded=False)
 
     def undo(self, kind: str, a: int, b: int, now: datetime) -> bool:
         """Takes a correction back ("apart", "together" or "pin"; b = 0: of `a` with whatever); the rules decide again."""
         stories = self.store.stories
-        concerned = stories.take_back(kind, a, b)
+        concerned = self.store.corrections.take_back(kind, a, b)
         if not concerned:
             return False
         if kind == "pin":
@@ -200,7 +200,7 @@ class Editor:
         stories = self.store.stories
         for article in stories.joined_on(learned, now - REVIEW):
             story = stories.story_of(article)
-            if story is None or stories.together(article) or stories.lead_of(story) == article:
+            if story is None or self.store.corrections.together(article) or stories.lead_of(story) == article:
                 continue
             verdict = self._recheck(article, stories.lead_of(story))
             if verdict.kind == "alone":
@@ -211,7 +211,7 @@ class Editor:
     def limits(self, feed: int, article: int) -> dedupe.Limits:
         """The operator's settings, for an article of a feed."""
         may = scope(self.settings, self.feeds, feed)
-        return dedupe.Limits(self.settings.threshold, may, self.store.stories.apart(article))
+        return dedupe.Limits(self.settings.threshold, may, self.store.corrections.apart(article))
 
     def _doubt(self, story: int, now: datetime) -> None:
         """Parts recent copies under other titles from a text that one feed has under several: which one did they mean?"""
@@ -219,7 +219,7 @@ class Editor:
         lead = stories.lead_of(story)
         for article in sorted(stories.joined_since(story, now - REVIEW) - {lead}):
             titles = (stories.candidate(each).title for each in (article, lead))
-            if not stories.together(article) and not dedupe.are_alike(*titles):
+            if not self.store.corrections.together(article) and not dedupe.are_alike(*titles):
                 stories.leave(article)
                 self._settle(story, now, reworded=False)
                 self.enter(article, now)
@@ -235,7 +235,7 @@ class Editor:
             verdict = self._recheck(theirs, lead)
             if verdict.kind == "alone" or max(verdict.similarity, verdict.other) < dedupe.SURE:
                 return
-        if stories.apart(article) or stories.apart(theirs) & {story}:
+        if self.store.corrections.apart(article) or self.store.corrections.apart(theirs) & {story}:
             return
         self._absorb(max(story, other.story), min(story, other.story), now)
 
@@ -320,7 +320,7 @@ class Editor:
                 known = stories.verdict_on(member.article)
                 kind = known.kind if known and known.kind != "alone" else "near-copy"
                 reason = "a copy of an earlier wording, or of another copy"
-                if kind == "person" or stories.together(member.article):
+                if kind == "person" or self.store.corrections.together(member.article):
                     kind, reason = "person", "a person said that they are the same"
                 verdict = replace(verdict, kind=kind, reason=reason, against=lead, story=story)
             stories.verdict(member.article, verdict, now)

@@ -55,8 +55,8 @@ async def _look(client: Client, engine: Engine, config: Config, subscription: Su
         timeout=fetch.timeout.total_seconds(),
         max_body=fetch.max_body,
     )
-    async with client.slot(subscription.url):
-        response = await client.get(request)
+    async with client.slot(subscription.url) as turn:
+        response = await client.get(request, turn)
         if isinstance(response, FetchError):
             return Visit(subscription.url, error=str(response), status=response.status)
         digest = await engine.run(Job(response, subscription))

@@ -88,11 +88,11 @@ class Web:
     async def __call__(self, request: Request) -> Response | None:
         path = request.url.path
         if match := re.fullmatch(r"/static/([a-z.]+)", path):
-            return _asset(match[1], request)
+            return _asset(match[1], request) if request.method in ("GET", "HEAD") else _not_allowed()
         for pattern, make in self._makers.items():
             if match := re.fullmatch(pattern, path, re.ASCII):
                 if request.method not in ("GET", "HEAD"):
-                    return PlainTextResponse("405: only GET and HEAD\n", 405, {"Allow": "GET, HEAD"})
+                    return _not_allowed()
                 return await self._answer(request, partial(make, *map(int, match.groups())))
             if path != "/" and re.fullmatch(f"{pattern}/", path, re.ASCII):
                 return RedirectResponse(f"{'../' * (path.count('/') - 1)}{path.strip('/')}", 308)
@@ -299,6 +299,12 @@ def _respond(request: Request, answer: Answer) -> Response:
         headers["Content-Encoding"] = "gzip"
         body = gzip.compress(body, 5, mtime=0)
     return Response(body, answer.status, headers)
+
+
+def _not_allowed() -> Response:
+    return PlainTextResponse(
+        "405: only GET and HEAD\n", 405, {"Allow": "GET, HEAD", "X-Content-Type-Options": "nosniff"}
+    )
 
 
 def _asset(name: str, request: Request) -> Response | None:

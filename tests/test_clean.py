@@ -385,6 +385,20 @@ def test_what_is_too_long_is_kept_as_text_and_marked() -> None:
     assert cleaned(article.content_html).content_html == article.content_html
 
 
+@pytest.mark.parametrize("gap", [" ", "\n", "</p><p>"])
+def test_what_is_read_in_pieces_keeps_each_word_whole(gap: str) -> None:
+    words = [f"word{n}" for n in range(180_000)]
+    text = cleaned("<p>" + gap.join(words) + "</p>").content_text
+    assert [word for word in text.split() if word.startswith("word")] == words
+
+
+def test_a_tag_that_is_longer_than_a_piece_is_no_text() -> None:
+    picture = f"<img src='data:image/png;base64,{'A' * 1_500_000}'>"
+    assert cleaned(f"<p>Before</p>{picture}<p>between</p>{picture}<p>after</p>").content_text.split() == (
+        ["Before", "[…]", "between", "after"]
+    )
+
+
 # The floor under quality: it only rises
 
 PROSE = (

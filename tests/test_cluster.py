@@ -430,10 +430,58 @@ def test_other_versions_are_refused_in_one_line(cluster: Any, monkeypatch: pytes
 
     assert asyncio.run(ask()) == here()
     monkeypatch.setattr(versions_, "here", lambda: other)
-    with pytest.raises(
-        ClusterError, match=r"^worker tcp://\S+ has aggregator \S+, not 9\.9 \(and 1 more\); one version"
-    ):
-        asyncio.run(Link(cluster.scheduler_address).open())
+
+    async def enter() -> None:
+        async with Cluster(cluster.scheduler_address):
+            pass
+
+    said = r"worker tcp://\S+ has aggregator \S+, not 9\.9 \(and 1 more\); the same version is needed everywhere"
+    with pytest.raises(ClusterError, match=f"^{said}$"):
+        asyncio.run(enter())
+
+
+OTHER_WORKER = """
+import importlib.metadata, sys
+true = importlib.metadata.version
+importlib.metadata.version = lambda name: "9.9" if name == "aggregator" else true(name)
+from distributed.cli.dask_worker import main
+main([sys.argv[1], "--no-nanny", "--no-dashboard", "--nthreads", "1", "--name", "other"])
+"""
+
+
+@needs_dask
+def test_a_worker_of_another_version_that_comes_later_is_not_used(
+    webs: Callable[[int], list[Web]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sites = webs(4)
+    for site in sites:
+        site.pages["/feed"] = Answer(rss(Post("One", link=site.url("/1"))))
+
+    async def work(running: Any) -> list[Poll]:
+        config = config_for(tmp_path, *(site.url("/feed") for site in sites))
+        async with Aggregator(config, Cluster(running.scheduler_address)) as aggregator:
+            command = [sys.executable, "-c", OTHER_WORKER, running.scheduler_address]
+            other = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                while len(running.scheduler.workers) < 2:
+                    assert other.poll() is None
+                    await asyncio.sleep(0.1)
+                await asyncio.sleep(2.1)  # who works there is looked at every two seconds
+                polls = []
+                for site in sites:  # one at a time: each could go to the wrong one
+                    polls += await aggregator.poll(await aggregator.due(force=True, only=[site.url("/feed")]))
+                return polls
+            finally:
+                other.kill()
+                other.wait()
+
+    with cluster_of(1) as running, caplog.at_level(logging.INFO, "aggregator"):
+        polls = asyncio.run(work(running))
+    assert [(poll.error, poll.new) for poll in polls] == [(None, 1)] * 4
+    [said] = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert re.fullmatch(
+        rf"worker tcp://\S+ is not used: it has aggregator 9\.9, not {dict(here())['aggregator']}", said
+    )
 
 
 def cli(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -181,9 +181,52 @@ def test_an_entry_that_feedparser_can_not_read_costs_itself_alone(monkeypatch: p
     assert any("ZeroDivisionError" in flaw for flaw in second.flaws)
 
 
-def test_a_portion_with_one_id_twice_is_read_still(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_portions(*documents: bytes) -> list[Digest]:
+    found: list[Digest] = []
+    for document in documents:
+        found.append(digested(job(document, found[-1] if found else None)))
+    return found
+
+
+def test_a_portion_with_one_id_twice_is_got_past_and_nothing_of_it_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aggregator.parse.xml._MOST_AT_ONCE", 3)
-    twice = [posts(1)[0], dataclasses.replace(posts(1)[0], title="Other"), *posts(2, 3, 4)]
-    first = digested(job(rss(*posts(9))))
-    second = digested(job(rss(*posts(9), *twice), first))
-    assert (len(second.items), second.feed.complete) == (3, False)
+    other, third = (dataclasses.replace(posts(1)[0], title=title) for title in ("Other", "Third"))
+    body = rss(posts(1)[0], other, *posts(2, 3, 4), third, *posts(5))
+    found = in_portions(body, body, body, body)
+    titles = [[item.article.title for item in each.items] for each in found]
+    assert titles == [["Title 1", "Other", "Title 2"], ["Title 3", "Title 4", "Third"], ["Title 5"], []]
+    assert [each.feed.complete for each in found] == [False, False, True, True]
+    ids = [item.entry.guid for each in found for item in each.items]
+    assert (len(set(ids)), found[-1].guids) == (7, frozenset(ids))
+
+
+def test_a_large_document_with_the_same_entry_many_times_has_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.parse.xml._MOST_AT_ONCE", 3)
+    body = rss(*posts(1, 1, 1, 1, 2, 1, 3, 4))
+    assert [[item.entry.guid for item in each.items] for each in in_portions(body, body)] == (
+        [["id-1", "id-2", "id-3"], ["id-4"]]
+    )
+
+
+def test_what_can_not_be_read_in_a_large_document_is_got_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.parse.xml._MOST_AT_ONCE", 3)
+    real = reader.read
+
+    def picky(data: bytes, base: str) -> Any:
+        if b"Title 2" in data:
+            raise ZeroDivisionError("odd")
+        return real(data, base)
+
+    monkeypatch.setattr(reader, "read", picky)
+    monkeypatch.setattr(plain, "read", lambda data: ("", []))
+    body = rss(*posts(1, 2, 3, 4, 5))
+    assert [[item.entry.guid for item in each.items] for each in in_portions(body, body, body)] == (
+        [["id-1", "id-3"], ["id-4", "id-5"], []]
+    )
+
+
+def test_a_large_document_that_is_damaged_is_read_as_far_as_one_poll_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.parse.xml._MOST_AT_ONCE", 3)
+    [found] = in_portions(rss(*posts(1, 2, 3, 4, 5)).replace(b"Text 2", b"<b>Text 2"))
+    assert [item.entry.guid for item in found.items] == ["id-1", "id-2", "id-3"]
+    assert "has 5 entries; 3 were read" in found.flaws

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from aggregator.errors import ParseError
 from aggregator.model import Entry, Feed, Response
 from aggregator.parse import Seen, changes, parse
+from aggregator.parse.entry import CUT, LONGEST
 from aggregator.parse.scan import scan
 from tests.conftest import DATA
 
@@ -235,3 +237,27 @@ def test_reading_what_is_new_gives_what_reading_all_gives(
         else:
             assert some.feed.entries == whole.feed.entries
         sources = some.sources
+
+
+def texts(form: str, *parts: str) -> list[tuple[str, str]]:
+    """Entries with these contents, read back: content and flaws."""
+    if form == "json":
+        items = [{"id": str(n), "content_html": part} for n, part in enumerate(parts)]
+        body = json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": items})
+    else:
+        items_ = (f"<item><guid>{n}</guid><description>{escape(p)}</description></item>" for n, p in enumerate(parts))
+        body = f"<rss version='2.0'><channel>{''.join(items_)}</channel></rss>"
+    feed = parse(Response(URL, 200, (), body.encode()))
+    return [(e.content.value or e.summary.value, " ".join(feed.flaws)) for e in feed.entries]
+
+
+@pytest.mark.parametrize("form", ["rss", "json"])
+def test_a_text_longer_than_two_books_is_cut_marked_and_told(form: str) -> None:
+    [(long, flaws), (short, _)] = texts(form, "word " * (LONGEST // 5 + 100), "short")
+    assert (len(long), long.endswith(CUT), short) == (LONGEST + len(CUT), True, "short")
+    assert "its end is left out" in flaws
+    [(same, flaws)] = texts(form, "x" * LONGEST)
+    assert (len(same), flaws) == (LONGEST, "")
+    # A picture inside the text is shown to nobody, and must not cost the text behind it.
+    [(text, flaws)] = texts(form, f"<p>a<img src='data:image/png;base64,{'A' * LONGEST}'>b")
+    assert (text, flaws) == ("<p>a<img src='data:,'>b", "")

@@ -36,7 +36,9 @@ _SUMMARY = 300  # characters
 _SENTENCE_END = re.compile(
     r"[.!?…。！？](?:(?<=[。！？])|(?<!\b\w.)(?<!\b(?:Mr|Dr|St|No|vs).)(?<!\bMrs.)[\"”’»)]*(?=\s+[^\sa-z]))", re.DOTALL
 )
-_UNPARTED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
+_CHARACTERS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+_UNPARTED = re.compile(f"[{_CHARACTERS}]")
+_WORD = re.compile(f"[{_CHARACTERS}]|[^\\s{_CHARACTERS}]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,8 @@ def _summary(entry: Entry, text: str, place: walk.Place) -> str:
 def _words(done: walk.Cleaned) -> int:
     """Words; in scripts that do not part them, characters count, as word processors do."""
     text = done.text
+    if len(text) > shape.LONGEST:  # a list of its words would be ten times its size
+        return sum(1 for _ in _WORD.finditer(text))
     if not text.isascii() and _UNPARTED.search(text):
         return len(_UNPARTED.sub(" x ", text).split())
     if "<pre" in done.html or not text:

@@ -13,6 +13,7 @@ from aggregator.clean.walk import Cleaned
 from aggregator.model import Text
 
 LONGEST = 2**20  # characters of an entry's HTML; the rest is kept as text, marked
+_NEAR = 4096  # characters before that in which a better place to cut is looked for
 _MARK = "<p>[…]</p>"
 _REST = _MARK + "<pre>"
 _TAG = re.compile(r"<(?:/?[a-zA-Z][a-zA-Z0-9-]{0,30}(?:[\s/][^<>]*)?|!--.*?--)>", re.S)
@@ -62,10 +63,12 @@ def whole(markup: str, transform: Callable[[str], Cleaned]) -> Cleaned:
         return done
     markup = defuse(markup)
     cut = markup.find(_REST, 0, LONGEST + len(_REST))
-    if cut < 0:
-        cut = _between_tags(markup)
+    if cut >= 0 and "<" not in (kept := markup[cut + len(_REST) :].removesuffix("</pre>")):
+        rest = tokens.plain(kept)  # what we have made of it before
+    else:
+        cut = _end_of_piece(markup, 0)
+        rest = _text(markup, cut)
     done = transform(markup[:cut])
-    rest = tokens.text(markup[cut:].removeprefix(_MARK))
     if len(done.html) > LONGEST:
         # Cleaning can lengthen (addresses become absolute): then all of it is text.
         done, rest = transform(""), f"{done.text}\n\n{rest}"
@@ -75,13 +78,40 @@ def whole(markup: str, transform: Callable[[str], Cleaned]) -> Cleaned:
     return Cleaned(f"{done.html}{_REST}{tokens.escape(rest)}</pre>", text, done.removed, done.credits, done.edges)
 
 
-def _between_tags(markup: str) -> int:
-    """Where to cut: not inside a tag, and rather where a block begins than inside a word."""
-    near = max(markup.rfind(tag, LONGEST - 4096, LONGEST) for tag in ("<p", "<div", "<li", "<h", "<tr", "\n"))
-    if near > 0:
-        return near
-    opening = markup.rfind("<", LONGEST - 4096, LONGEST)
-    return opening if opening > markup.rfind(">", LONGEST - 4096, LONGEST) else LONGEST
+def _text(markup: str, start: int) -> str:
+    """The text of markup from `start` on, read in pieces: a parser, and a list of words, need many times their size."""
+    found: list[str] = []
+    while start < len(markup):
+        end = _end_of_piece(markup, start)
+        if piece := tokens.text(markup[start:end]):
+            found += (_gap(markup, start) if found else "", piece)
+        start = end
+    return "".join(found)
+
+
+def _end_of_piece(markup: str, start: int) -> int:
+    """Where to cut: not inside a tag, however long, and rather where a block begins or between words than inside one."""
+    end = start + LONGEST - _NEAR  # cleaning may lengthen it a little
+    if end >= len(markup):
+        return len(markup)
+    opening = markup.rfind("<", start, end)
+    if opening > markup.rfind(">", start, end):
+        if opening == start:
+            return markup.find(">", end) + 1 or len(markup)
+        end = opening
+    for signs in (("<p", "<div", "<li", "<h", "<tr", "\n"), (" ",)):
+        near = max(markup.rfind(sign, max(start, end - _NEAR), end) for sign in signs)
+        if near > start:
+            return near
+    return end
+
+
+def _gap(markup: str, at: int) -> str:
+    """What parts the text of two pieces."""
+    tag = re.match(r"</?([a-zA-Z][a-zA-Z0-9]*)", markup[at : at + 20])
+    if tag is not None and tag[1].lower() in tokens.BLOCKS:
+        return "\n\n"
+    return " " if markup[at - 1].isspace() or markup[at].isspace() else ""
 
 
 def _is_escaped_html(value: str) -> bool:

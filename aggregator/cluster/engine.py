@@ -55,9 +55,15 @@ class Cluster:
         self._wake = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
         self._fault: str | None = None  # what is in the log already
+        self._unfit: set[str] = set()  # likewise
 
     async def __aenter__(self) -> Self:
         await self.link.open()
+        if self.link.unfit:
+            await self.link.close()
+            first, *others = [f"{name} has {wrong}" for name, wrong in self.link.unfit.items()]
+            more = f" (and {len(others)} more)" if others else ""
+            raise ClusterError(f"{first}{more}; the same version is needed everywhere")
         host = self.link.address.partition("://")[2].rpartition(":")[0]
         if self.link.address.startswith("tcp:") and host not in ("localhost", "[::1]") and not host.startswith("127."):
             log.warning("%s is not encrypted: whoever can listen reads addresses and secrets of feeds, and whoever can "
@@ -118,8 +124,10 @@ class Cluster:
         if not self.link.up:
             self._say(f"the connection to {self.link.address} is lost")
             await self.link.open()
-        for name, wrong in (await self.link.look()).items():
-            log.error("%s is not used: it has %s", name, wrong)
+        await self.link.look()
+        for name in self.link.unfit.keys() - self._unfit:
+            log.error("%s is not used: it has %s", name, self.link.unfit[name])
+        self._unfit = set(self.link.unfit)
         if self.link.threads == 0:
             raise ClusterError(f"{self.link.address} has no workers")
         if self._fault is not None:

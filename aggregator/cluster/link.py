@@ -50,7 +50,7 @@ class Link:
         return self._client is not None and self._client.status == "running"
 
     async def open(self) -> None:
-        """Connects. Raises ClusterError where nobody answers, or where other versions run."""
+        """Connects. Raises ClusterError where nobody answers; who can't be used is in `unfit` then."""
         try:
             from distributed import Client
         except ImportError:
@@ -71,9 +71,6 @@ class Link:
             if not isinstance(error, OSError | TimeoutError | TypeError | ValueError | RuntimeError):
                 raise
             raise ClusterError(f"no Dask scheduler can be used at {self.address}: {_reason(error)}") from None
-        if self.unfit:
-            await self.close()
-            raise ClusterError(f"{_told(self.unfit)}; one version is needed everywhere")
 
     async def close(self) -> None:
         """Ends the connection, if there is one, within about a second."""
@@ -81,16 +78,14 @@ class Link:
             client, self._client = self._client, None
             await _end(client)
 
-    async def look(self) -> dict[str, str]:
-        """Counts who works there, now and then; gives those that came since and can't be used. Raises Lost."""
+    async def look(self) -> None:
+        """Counts who works there, now and then. Raises Lost."""
         if asyncio.get_running_loop().time() - self._looked < _LOOK:
-            return {}
-        before = set(self.unfit)
+            return
         try:
             await asyncio.wait_for(self._look(), _TIMEOUT)
         except (OSError, TimeoutError, ValueError, RuntimeError, AttributeError):
             raise Lost from None
-        return {name: why for name, why in self.unfit.items() if name not in before}
 
     async def _look(self) -> None:
         assert self._client is not None
@@ -146,11 +141,6 @@ async def _end(client: Client) -> None:
         await client.close(timeout=_END)
     except (OSError, TimeoutError, RuntimeError, AttributeError):
         return  # it is over all the same
-
-
-def _told(unfit: dict[str, str]) -> str:
-    first, *others = [f"{name} has {wrong}" for name, wrong in unfit.items()]
-    return first + (f" (and {len(others)} more)" if others else "")
 
 
 def _reason(error: Exception) -> str:

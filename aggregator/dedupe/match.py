@@ -161,7 +161,7 @@ def recheck(probe: Probe, lead: Candidate, limits: Limits, boilerplate: frozense
     """The verdict on a member of a story against its lead, after either has changed or the lead has moved."""
     if probe.feed != lead.feed and _is_article_url(probe.url) and probe.url in addresses(lead.url):
         return _verdict("same-url", "the same address", lead)
-    if probe.text == lead.text and len(probe.text.split()) >= kinds.LEAST_WORDS:
+    if probe.text == lead.text and _is_enough(probe.text):
         return _verdict("same-text", "word for word the same text", lead)
     return judge(probe, Text(probe.title, probe.text, boilerplate, probe.url), lead, limits)
 
@@ -221,7 +221,7 @@ def _same_url(probe: Probe, index: Index, limits: Limits) -> Verdict | None:
 
 
 def _same_text(probe: Probe, index: Index, limits: Limits) -> Verdict | None:
-    if len(probe.text.split()) < kinds.LEAST_WORDS:
+    if not _is_enough(probe.text):
         return None
     for candidate in _others(probe, index.by_text(probe.text), limits):
         # The text alone does not tell what stands under several titles, such as show notes; matching looks at those.
@@ -286,6 +286,11 @@ def _others(probe: Probe, candidates: Iterable[Candidate], limits: Limits) -> It
 
 def _verdict(kind: str, reason: str, candidate: Candidate) -> Verdict:
     return Verdict(kind, reason, candidate.article, candidate.story)
+
+
+def _is_enough(text: str) -> bool:
+    """Whether a text has enough words to mean something by itself; a book's are not all counted for that."""
+    return len(text[: 1000 * kinds.LEAST_WORDS].split()) >= kinds.LEAST_WORDS
 
 
 def _is_article_url(url: str) -> bool:

@@ -22,6 +22,7 @@ from aggregator.fetch.decode import Decoder
 from aggregator.fetch.explain import explain
 from aggregator.fetch.guard import Guard
 from aggregator.fetch.transport import Transport
+from aggregator.fetch.turns import Turn, Turns
 from aggregator.model import Request, Response
 
 ACCEPT = (
@@ -50,11 +51,11 @@ class Client:
         except FetchError as error:
             raise FetchError(f"fetch.proxy: {error}") from None
         free = (self._proxy.host, self._proxy.port) if self._proxy else None
+        self._turns = Turns(concurrency)
         transport = Transport(Dialer(self.names, guard, free), self._proxy)
         # One for all polls, so it must keep no cookies: those belong to a single poll.
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         self._http = httpx.AsyncClient(transport=transport, trust_env=False, cookies=no_cookies)
-        self._slots = asyncio.Semaphore(concurrency)
         self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_host))
 
     async def __aenter__(self) -> Self:
@@ -67,8 +68,11 @@ class Client:
         await self.names.close()
 
     @contextlib.asynccontextmanager
-    async def slot(self, url: str) -> AsyncIterator[None]:
-        """Waits for a turn: first at the host, then among all. Hold it for as long as the body is in memory."""
+    async def slot(self, url: str) -> AsyncIterator[Turn]:
+        """Waits for a turn: first at the host, then among all. Hold it for as long as the body is in memory.
+
+        Given to `get`, it is left to others while the server says nothing.
+        """
         with contextlib.suppress(FetchError):
             address = parse(url)
             url = address.site
@@ -76,12 +80,12 @@ class Client:
                 # Before a slot is taken: hundreds of dead names then wait beside the living, not before them. What is
                 # wrong with the name is said by `get`, which finds the answer known.
                 await self.names.addresses(address.host)
-        async with self._hosts[url], self._slots:
-            yield
+        async with self._hosts[url], self._turns.turn() as turn:
+            yield turn
 
-    async def get(self, request: Request) -> Response | FetchError:
+    async def get(self, request: Request, turn: Turn | None = None) -> Response | FetchError:
         """One GET, redirects followed. Never raises for what a server or a network does."""
-        return await self._bounded(_Poll(self, request))
+        return await self._bounded(_Poll(self, request, turn=turn))
 
     async def post(self, url: str, form: Sequence[tuple[str, str]]) -> int | FetchError:
         """One POST of a form, guarded like everything else; gives the status of a 2xx answer. Redirects are not followed.
@@ -110,8 +114,9 @@ class Client:
 class _Poll:
     """One request with all its hops."""
 
-    def __init__(self, client: Client, request: Request, form: bytes | None = None) -> None:
+    def __init__(self, client: Client, request: Request, form: bytes | None = None, turn: Turn | None = None) -> None:
         self.request = request
+        self._turn = turn
         self.redirects: list[tuple[int, str]] = []
         self.answered = False  # whether the header of an answer has come
         self._client = client
@@ -167,7 +172,8 @@ class _Poll:
             raise FetchError("redirects in a circle")
         self._sent.add(sent)
         # A request of our own making: httpx adds nothing to it, and the body stays as it is on the wire.
-        response = await self._client._http.send(outgoing, stream=True)
+        async with self._turn.patience() if self._turn is not None else contextlib.nullcontext():
+            response = await self._client._http.send(outgoing, stream=True)
         try:
             self.answered = True
             if response.status_code in _REDIRECTS:
@@ -214,7 +220,8 @@ class _Poll:
         body = b""
         if status != 304 and self._form is None:
             decoder = Decoder(response.values("content-encoding"), self.request.max_body)
-            async for chunk in answer.aiter_raw():
+            chunks = answer.aiter_raw()
+            async for chunk in self._turn.patient(chunks) if self._turn is not None else chunks:
                 decoder.feed(chunk)
             body = decoder.body()
         seconds = asyncio.get_running_loop().time() - self._start

@@ -51,6 +51,8 @@ class Guard:
 
 def is_public(ip: Ip) -> bool:
     """Whether an address can be anybody's in the world (IANA special-purpose registries)."""
+    if isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local:
+        return False  # deprecated by RFC 3879 and in no registry any more, but routers know it still
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
 

@@ -39,8 +39,12 @@ def changes(response: Response, known: Mapping[bytes, Seen] | None = None, salt:
     text = text.strip("\ufeff\x00 \t\r\n")
     if not text:
         raise ParseError("the document is empty")
-    is_json = text[0] in "{["
-    found = jsonfeed.parse(response.url, text) if is_json else xml.parse(response.url, text, known or {}, salt)
+    if text[0] in "{[":
+        found = jsonfeed.parse(response.url, text)
+    else:
+        document = xml.document(text)
+        del text  # one emoji makes every character of it four bytes; from here on the document's own are enough
+        found = xml.changes(document, response.url, known or {}, salt)
     if flaws:
         feed = dataclasses.replace(found.feed, flaws=(*flaws, *found.feed.flaws))
         found = dataclasses.replace(found, feed=feed)

@@ -15,6 +15,9 @@ from urllib.parse import urljoin
 from aggregator.model import Enclosure, Entry, Source, Text
 from aggregator.parse import dates, identity, reader
 
+LONGEST = 2 * 2**20  # characters of a text, two thick books; each is held and copied more than once on its way
+CUT = " […]"
+_PICTURES = re.compile(r"data:[\w.+/-]{1,80};base64,[A-Za-z0-9+/=\s]{1000,}")  # no reader is shown these
 # Addresses that joining leaves as they are; it takes as long as all else in reading an entry.
 _WHOLE = re.compile(r"https?://[a-zA-Z0-9.:-]+/[\w./%~+=@:-]*(?:\?[\w./%~+=@:&-]+)?(?:#[\w-]+)?", re.A)
 _NO_DATES = ("", "0000-00-00", "0000-00-00 00:00:00", "0")  # what programs write where they have none
@@ -40,7 +43,22 @@ def read(item: Any, atom: bool, base: str, feed_author: str | None) -> tuple[Ent
         via=tuple(filter(None, (join(base, a["href"]) for a in links if a.get("rel") in ("via", "canonical")))),
     )
     entry = dataclasses.replace(entry, guid=identity.guid(get(item, "id"), entry))
+    flaws += lost(entry)
     return entry, tuple(f"entry {entry.guid[:100]}: {flaw}" for flaw in flaws)
+
+
+def bounded(value: str) -> str:
+    """A text that is no longer than LONGEST, and marked where it was cut."""
+    if len(value) > LONGEST and "data:" in value:
+        value = _PICTURES.sub("data:,", value)
+    return value if len(value) <= LONGEST else value[:LONGEST] + CUT
+
+
+def lost(entry: Entry) -> list[str]:
+    """What `bounded` took from an entry, in words."""
+    if any(len(text.value) > LONGEST for text in (entry.title, entry.summary, entry.content)):
+        return [f"it is longer than {LONGEST // 2**20} Mi characters; its end is left out"]
+    return []
 
 
 def get(data: Any, key: str) -> str | None:
@@ -105,6 +123,7 @@ def _date(item: Any, keys: tuple[str, ...], flaws: list[str]) -> datetime | None
 def _title(item: Any, atom: bool) -> Text:
     detail = dict.get(item, "title_detail") or {}
     value = get(item, "title") or ""
+    value = bounded(value)
     if "html" in str(detail.get("type")):
         return Text(value, True)
     # RSS does not say whether a title is text or HTML; most writers escape it twice, so entities are meant as such.
@@ -115,7 +134,7 @@ def _text(detail: Any, document: str) -> Text:
     if not isinstance(detail, dict) or not isinstance(detail.get("value"), str):
         return Text()
     base = detail.get("base") or None  # the document's own address is no base that somebody chose
-    return Text(detail["value"], "html" in str(detail.get("type")), base if base != document else None)
+    return Text(bounded(detail["value"]), "html" in str(detail.get("type")), base if base != document else None)
 
 
 def _summary(item: Any, base: str) -> Text:
@@ -123,7 +142,7 @@ def _summary(item: Any, base: str) -> Text:
     if found.value:
         return found
     plain = get(item, "itunes_summary") or get(item, "media_description") or get(item, "subtitle") or ""
-    return Text(plain, re.search(r"</\w+>|<br", plain) is not None)
+    return Text(bounded(plain), re.search(r"</\w+>|<br", plain) is not None)
 
 
 def _content(item: Any, base: str) -> Text:

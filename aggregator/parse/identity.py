@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from aggregator.model import Entry
 
@@ -35,12 +35,21 @@ def guid(explicit: str | None, entry: Entry) -> str:
 
 def unique(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """The entries with an id each of their own; true repetitions are dropped, the first stays."""
+    return tuple(entry for entry in apart(entries) if entry is not None)
+
+
+def apart(entries: Iterable[Entry], taken: Collection[str] = ()) -> list[Entry | None]:
+    """Each entry with an id of its own, which is none of those `taken`; None for one that repeats another."""
     seen: dict[str, Entry] = {}
+    found: list[Entry | None] = []
     for entry in entries:
         first = seen.get(entry.guid)
-        if first is None:
-            seen[entry.guid] = entry
-        elif (first.url, first.title.value) != (entry.url, entry.title.value):
+        if entry.guid in taken or (
+            first is not None and (first.url, first.title.value) != (entry.url, entry.title.value)
+        ):
             other = f"{entry.guid[:LONGEST]}#{digest(entry.url or '', entry.title.value)}"
-            seen.setdefault(other, dataclasses.replace(entry, guid=other))
-    return tuple(seen.values())
+            entry = dataclasses.replace(entry, guid=other)
+            first = seen.get(other)
+        found.append(entry if first is None else None)
+        seen.setdefault(entry.guid, entry)
+    return found

@@ -13,9 +13,11 @@ from typing import Any
 from aggregator.errors import ParseError
 from aggregator.model import Enclosure, Entry, Feed, Text
 from aggregator.parse import dates, identity
-from aggregator.parse.entry import join
+from aggregator.parse.entry import bounded, join
+from aggregator.parse.entry import lost as too_long
 from aggregator.parse.known import Changes
 
+_MOST = 5_000  # items of a document; a worker's time is limited
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ITEMS = re.compile(r'"items"\s*:\s*\[')
 
@@ -35,7 +37,10 @@ def parse(url: str, text: str) -> Changes:
     version = re.search(r"/version/([\d.]{1,9})", str(data.get("version")))
     authors = _authors(data)
     entries = []
-    for number, item in enumerate(_list(items), 1):
+    found = _list(items)
+    if len(found) > _MOST:
+        flaws.append(f"has {len(found)} items; the first {_MOST} were read")
+    for number, item in enumerate(found[:_MOST], 1):
         if isinstance(item, dict):
             entry, lost = _entry(item, url, authors)
             entries.append(entry)
@@ -94,14 +99,14 @@ def _reads_like_a_feed(data: dict[str, Any]) -> bool:
 
 def _entry(item: dict[str, Any], base: str, feed_authors: list[str]) -> tuple[Entry, list[str]]:
     lost: list[str] = []
-    html, plain = _text(item.get("content_html")), _text(item.get("content_text"))
+    html, plain = bounded(_text(item.get("content_html")) or ""), bounded(_text(item.get("content_text")) or "")
     external = join(base, _text(item.get("external_url")))
     entry = Entry(
         guid="",
         url=join(base, _text(item.get("url"))) or external,
-        title=Text(_text(item.get("title")) or "", html=False),
-        summary=Text(_text(item.get("summary")) or "", html=False),
-        content=Text(html, True) if html else Text(plain or "", False),
+        title=Text(bounded(_text(item.get("title")) or ""), html=False),
+        summary=Text(bounded(_text(item.get("summary")) or ""), html=False),
+        content=Text(html, True) if html else Text(plain, False),
         author=", ".join(_authors(item) or feed_authors) or None,
         published=_date(item, "date_published", lost),
         updated=_date(item, "date_modified", lost),
@@ -110,7 +115,7 @@ def _entry(item: dict[str, Any], base: str, feed_authors: list[str]) -> tuple[En
         language=_text(item.get("language")),
         via=(external,) if external else (),
     )
-    return dataclasses.replace(entry, guid=identity.guid(_text(item.get("id")), entry)), lost
+    return dataclasses.replace(entry, guid=identity.guid(_text(item.get("id")), entry)), [*lost, *too_long(entry)]
 
 
 def _date(item: dict[str, Any], key: str, lost: list[str]) -> datetime | None:

@@ -18,7 +18,7 @@ import dataclasses
 import hashlib
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -38,7 +38,7 @@ _MOST_FLAWS = 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Document:
+class Document:
     """A well-formed document. `whole` is false where entries must not be told apart by their bytes."""
 
     data: bytes
@@ -48,10 +48,9 @@ class _Document:
     complete: bool = True
 
 
-def parse(url: str, text: str, known: Mapping[bytes, Seen], salt: bytes) -> Changes:
-    """The feed in `text`, and those of its entries that are not in `known`. Raises ParseError where it is none."""
-    document = _trimmed(_document(text))
-    hashes = _hashes(document, url, salt)
+def changes(document: Document, url: str, known: Mapping[bytes, Seen], salt: bytes) -> Changes:
+    """The feed in a document, and those of its entries that are not in `known`. Raises ParseError where it is none."""
+    document, hashes, large = _bounded(document, _hashes(document, url, salt))
     new = [number for number, mark in enumerate(hashes) if mark not in known]
     portion = _portion(document, new)
     if len(portion) < len(new):
@@ -60,18 +59,21 @@ def parse(url: str, text: str, known: Mapping[bytes, Seen], salt: bytes) -> Chan
         new = portion
     if len(new) < len(hashes):
         slim = _without(document, sorted({*range(len(hashes))} - {*new}))
-        changes = _changes(slim, url, hashes, known, new)
-        if changes is not None:
-            return changes
-        if not document.complete:
-            document, hashes = slim, []  # too much to be read whole, so it is never read further than this
-    changes = _changes(document, url, hashes, {}, range(len(hashes)))
-    assert changes is not None
-    return changes
+        found = _changes(slim, url, hashes, known, new, large)
+        if found is not None:
+            return found
+    found = _changes(document, url, hashes, {}, range(len(hashes)))
+    assert found is not None
+    return found
 
 
-def _document(text: str) -> _Document:
-    """Repaired no more than it needs: what expat takes is left as it is."""
+def document(text: str) -> Document:
+    """A text as a document, repaired no more than it needs. Raises ParseError where it is no feed."""
+    return _trimmed(_repaired(text))
+
+
+def _repaired(text: str) -> Document:
+    """What expat takes is left as it is."""
     if stranger := what_is_it(text, page_only=True):
         raise ParseError(stranger)
     found = repair.prolog(text)
@@ -93,13 +95,13 @@ def _document(text: str) -> _Document:
     except Malformed:
         raise ParseError(f"is damaged beyond repair ({first})") from None
     flaws = (*flaws, f"is not well-formed XML ({first})", *saved.flaws)
-    return _Document(saved.data, saved.layout, flaws, False, saved.complete)
+    return Document(saved.data, saved.layout, flaws, False, saved.complete)
 
 
-def _sound(text: str, flaws: tuple[str, ...]) -> _Document:
+def _sound(text: str, flaws: tuple[str, ...]) -> Document:
     """A document that is well-formed as it stands. Raises Malformed."""
     data = text.encode("utf-8", "replace")
-    document = _Document(data, scan(data), flaws)
+    document = Document(data, scan(data), flaws)
     if data.count(b"<![CDATA[") <= data.count(b"]]>"):
         return document
     # A CDATA section without end takes all in up to the end of the next one, entries too, and is well-formed still.
@@ -109,10 +111,10 @@ def _sound(text: str, flaws: tuple[str, ...]) -> _Document:
         return document
     if len(saved.layout.slices) <= len(document.layout.slices):
         return document
-    return _Document(saved.data, saved.layout, (*document.flaws, *saved.flaws), False, saved.complete)
+    return Document(saved.data, saved.layout, (*document.flaws, *saved.flaws), False, saved.complete)
 
 
-def _trimmed(document: _Document) -> _Document:
+def _trimmed(document: Document) -> Document:
     """The document without the elements that are too many for feedparser, whose time grows with their square."""
     if not document.layout.surplus:
         return document
@@ -125,7 +127,7 @@ def _trimmed(document: _Document) -> _Document:
     return dataclasses.replace(document, data=data, layout=layout, flaws=(*document.flaws, flaw))
 
 
-def _hashes(document: _Document, url: str, salt: bytes) -> list[bytes]:
+def _hashes(document: Document, url: str, salt: bytes) -> list[bytes]:
     """One for each entry; none where they must not be told apart by their bytes."""
     layout = document.layout
     if not document.whole or not layout.apart:
@@ -138,10 +140,27 @@ def _hashes(document: _Document, url: str, salt: bytes) -> list[bytes]:
             around = hashlib.blake2b(inherited + b"".join(document.data[a:b] for a, b in layout.inherited)).digest()
         mark = hashlib.blake2b(document.data[piece.start : piece.end], key=around, digest_size=16)
         found.append(mark.digest())
-    return found if len(set(found)) == len(found) else []
+    return found
 
 
-def _portion(document: _Document, new: list[int]) -> list[int]:
+def _bounded(document: Document, hashes: list[bytes]) -> tuple[Document, list[bytes], bool]:
+    """The document, its hashes where they tell its entries apart, and whether it is too large to be read at once."""
+    every = [*range(len(document.layout.slices))]
+    first = _portion(document, every)
+    large = len(first) < len(every)
+    if large and not hashes:
+        # Nothing tells which of its entries are known, so it is never read further than this.
+        flaw = f"has {len(every)} entries; {len(first)} were read"
+        document = dataclasses.replace(_without(document, every[len(first) :]), flaws=(*document.flaws, flaw))
+    elif len(set(hashes)) < len(hashes):
+        if not large:
+            return document, [], False
+        once = {mark: number for number, mark in reversed([*enumerate(hashes)])}
+        document, hashes = _without(document, sorted({*every} - {*once.values()})), [*dict.fromkeys(hashes)]
+    return document, hashes, large
+
+
+def _portion(document: Document, new: list[int]) -> list[int]:
     """As many of the new entries as are read at once, from the first on."""
     size = 0
     for count, number in enumerate(new[:_MOST_AT_ONCE]):
@@ -152,7 +171,7 @@ def _portion(document: _Document, new: list[int]) -> list[int]:
     return new[:_MOST_AT_ONCE]
 
 
-def _without(document: _Document, numbers: list[int]) -> _Document:
+def _without(document: Document, numbers: list[int]) -> Document:
     """The document without some of its entries."""
     gone, rest, shift = set(numbers), [], 0
     for number, piece in enumerate(document.layout.slices):
@@ -174,9 +193,17 @@ def _cut(data: bytes, places: Iterable[tuple[int, int]]) -> bytes:
 
 
 def _changes(
-    document: _Document, url: str, hashes: list[bytes], known: Mapping[bytes, Seen], new: Any
+    document: Document,
+    url: str,
+    hashes: list[bytes],
+    known: Mapping[bytes, Seen],
+    new: Sequence[int],
+    large: bool = False,
 ) -> Changes | None:
-    """What the document holds. None where some entries were left out and can't be put beside the others safely."""
+    """What the document holds. None where some entries were left out and can't be put beside the others safely.
+
+    A `large` one is never read whole: there an id belongs to the entry that was read first.
+    """
     data, broken = _read(document, url)
     atom = data.version.startswith("atom")
     if not data.version and not data.entries and not known:
@@ -189,27 +216,44 @@ def _changes(
         except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError) as error:
             broken.append(f"entry {number + 1} can't be read: {error}"[:300])
             found.append(None)
-    entries = [pair[0] for pair in found if pair is not None]
+    entries: Sequence[Entry] = [pair[0] for pair in found if pair is not None]
     seen: dict[bytes, Seen] = {}
-    if len(found) == len(new) and not broken:
+    if large:
+        taken = {known[mark].guid for mark in hashes if mark in known}
+        entries, seen = _of_many(found, [hashes[n] for n in new], taken)
+    elif len(found) == len(new) and not broken:
         seen = {hashes[n]: Seen(pair[0].guid, pair[1]) for n, pair in zip(new, found, strict=True) if pair}
     elif known:
         return None
     every = {mark: known.get(mark) or seen.get(mark) for mark in hashes}
     guids = [s.guid for s in every.values() if s is not None] if seen or known else [e.guid for e in entries]
-    if len(set(guids)) < len(guids):
-        # Which of two entries with one id keeps it depends on both.
-        if known:
-            return None
-        seen, every = {}, {}
-    entries_apart = identity.unique(entries)
+    if not large:
+        if len(set(guids)) < len(guids):
+            # Which of two entries with one id keeps it depends on both.
+            if known:
+                return None
+            seen, every = {}, {}
+        entries = identity.unique(entries)
     flaws = [*document.flaws, *broken]
     for pair_flaws in [s.flaws for s in every.values() if s] if every else [pair[1] for pair in found if pair]:
         flaws += pair_flaws
-    feed = _feed(data, url, entries_apart)
+    feed = _feed(data, url, tuple(entries))
     feed = dataclasses.replace(feed, flaws=tuple(flaws[:_MOST_FLAWS]), complete=document.complete)
     sources = {mark: s for mark, s in every.items() if s is not None}
-    return Changes(feed, frozenset(guids) | {e.guid for e in entries_apart}, sources)
+    return Changes(feed, frozenset(guids) | {e.guid for e in entries}, sources)
+
+
+def _of_many(
+    found: Sequence[tuple[Entry, tuple[str, ...]] | None], marks: Sequence[bytes], taken: Collection[str]
+) -> tuple[list[Entry], dict[bytes, Seen]]:
+    """The entries of a portion with ids of their own beside those `taken`, and what to remember of them."""
+    read = identity.apart((pair[0] for pair in found if pair is not None), taken)
+    entries = [entry for entry in read if entry is not None]
+    if len(found) != len(marks) or None in found:
+        # What could not be read is not tried again, or nothing behind it would ever be.
+        return entries, {mark: Seen(f"read:{mark.hex()}") for mark in marks}
+    whole = zip(marks, read, (pair for pair in found if pair is not None), strict=True)
+    return entries, {mark: Seen((entry or pair[0]).guid, pair[1]) for mark, entry, pair in whole}
 
 
 def _feed(data: Any, url: str, entries: tuple[Entry, ...]) -> Feed:
@@ -226,7 +270,7 @@ def _feed(data: Any, url: str, entries: tuple[Entry, ...]) -> Feed:
     )
 
 
-def _read(document: _Document, url: str) -> tuple[Any, list[str]]:
+def _read(document: Document, url: str) -> tuple[Any, list[str]]:
     """feedparser's dictionary, and what it could not read. Where it raises, each entry is tried alone."""
     if document.layout.weight > MOST_ELEMENTS:
         raise ParseError("has more elements than can be read")
@@ -257,7 +301,7 @@ def _read(document: _Document, url: str) -> tuple[Any, list[str]]:
     return data, flaws
 
 
-def _usual(document: _Document, url: str) -> Any:
+def _usual(document: Document, url: str) -> Any:
     """feedparser's dictionary with the plain entries put into it. None where it has to read the document as a whole.
 
     Entries can be read apart from each other wherever they can be told apart by their bytes.

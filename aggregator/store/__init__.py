@@ -1,14 +1,13 @@
 """The SQLite file: the only SQL, the only door of sqlite_utils.
 
-arrivals   the new articles of a document, written together
-renewal    makes the index anew where the hashes have changed
 schema     tables, full-text search, documentation; migrations
 views      what people look at; sql/ has the examples and datasette's metadata
 database   opening: who may, which file is refused, one writer at a time; copies of the whole file
-store      the writer's side, by noun: feeds, articles, stories; retention
+store      the writer's side, by noun: feeds, articles, stories, corrections; retention
+arrivals   the new articles of a document, written together
 memory     what the next digest of a feed needs to know
 wal        keeps the log small while others read
-index      what matching looks up
+index      what matching looks up; renewal: makes it anew where the hashes have changed
 read       what is published and shown: read-only
 pages      what the pages for people show: read-only, each query bounded
 query      what a person types into a search

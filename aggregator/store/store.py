@@ -10,6 +10,7 @@ from datetime import datetime
 from aggregator.digest import Item
 from aggregator.store.arrivals import Arrivals
 from aggregator.store.articles import Articles
+from aggregator.store.corrections import Corrections
 from aggregator.store.entries import Entries
 from aggregator.store.feeds import Feeds
 from aggregator.store.hubs import Hubs
@@ -29,6 +30,7 @@ class Store:
         self.hubs = Hubs(connection)
         self.articles = Articles(connection)
         self.stories = Stories(connection)
+        self.corrections = Corrections(connection)
         self.retention = Retention(connection)
         self.tags = Tags(connection)
         self._wal = Wal(connection)

@@ -12,6 +12,7 @@ import contextlib
 import gzip
 import json
 import os
+import random
 import socket
 import sqlite3
 import subprocess
@@ -29,6 +30,8 @@ from tests.quiet import Quiet
 
 Headers = dict[str, str]
 MOST_SECONDS, MOST_MIB = 35.0, 300.0
+# As installed without extras: sqlite-utils imports pandas where it finds it, and that is 40 MiB of nobody's concern.
+PLAIN = "import sys; sys.modules.update(dict.fromkeys(('numpy', 'pandas'))); from aggregator.cli import main; main()"
 
 
 def rss(*items: str, head: str = "") -> bytes:
@@ -82,11 +85,54 @@ def deep_html() -> bytes:
 
 
 def many_entries() -> bytes:
-    return rss(*(item(f"Entry {n}", f"Text {n}", str(n)) for n in range(50_000)))
+    return rss(*(f"<title>E{n}</title><description>Text {n}</description><guid>{n}</guid>" for n in range(100_000)))
+
+
+def many_same_entries() -> bytes:
+    return rss(*[item()] * 60_000, item(guid="2"))
+
+
+def many_damaged_entries() -> bytes:
+    return rss(*(f"<title>E{n}</title><b>Text {n}<guid>{n}</guid>" for n in range(60_000)))
+
+
+def json_many_entries() -> bytes:
+    items = [{"id": str(n), "content_text": f"Text {n}"} for n in range(100_000)]
+    return json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": items}).encode()
 
 
 def huge_entry() -> bytes:
     return rss(item(html="word " * 1_900_000), item(guid="2"))
+
+
+def huge_entry_of_other_words() -> bytes:
+    dice = random.Random(9)
+    return rss(item(html=" ".join(f"{dice.randrange(16**6):x}" for _ in range(1_350_000))), item(guid="2"))
+
+
+def huge_entry_of_wide_characters() -> bytes:
+    # One character beyond the basic plane, and Python holds each of them in four bytes.
+    return rss(item(html="\U0001f600 " + "word " * 1_900_000), item(guid="2"))
+
+
+def huge_picture() -> bytes:
+    return rss(item(html=f"Before &lt;img src='data:image/png;base64,{'A' * 6_000_000}'&gt; after"), item(guid="2"))
+
+
+def large_entries() -> bytes:
+    paragraph = "&lt;p&gt;The harbour board agreed on Monday.&lt;/p&gt;"
+    return rss(*(item(f"Entry {n}", paragraph * 18_000 + str(n), str(n)) for n in range(10)))
+
+
+def json_huge_entry() -> bytes:
+    items = [{"id": "1", "content_html": "word " * 1_900_000}, {"id": "2", "content_text": "short"}]
+    return json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": items}).encode()
+
+
+def huge_everything() -> bytes:
+    long = "w" * 1_000_000
+    return rss(item(long, long, long) + f"<author>{long}</author><category>{long}</category><link>http://x.example/{long}"
+               f"</link><enclosure url='http://x.example/{long}'/><comments>{long}</comments>", item(guid="2"))  # fmt: skip
 
 
 def huge_guid() -> bytes:
@@ -124,6 +170,10 @@ def wild_dates() -> bytes:
         "9999-12-31T23:59:59-23:59",
         "0000-00-00",
         "9" * 400,
+        "0001-01-01T00:00:00+23:00",
+        "Sat, 01 Jan 0001 00:00:00 +2359",
+        "9999-12-31T23:59:59Z",
+        "1969-12-31T23:59:59Z",
     )
     return rss(*(item(guid=str(n)) + f"<pubDate>{day}</pubDate>" for n, day in enumerate(days)))
 
@@ -150,8 +200,10 @@ DOCUMENTS: dict[str, Callable[[], bytes]] = {
     made.__name__: made
     for made in (
         entity_bomb, entity_chain, external_entity, many_attributes, many_html_attributes, many_categories, deep_xml,
-        deep_html, many_entries, huge_entry, huge_guid, huge_title, ampersands, tags_never_closed, control_characters,
-        json_deep, json_numbers, wild_dates, metacharacters, wicked_links,
+        deep_html, many_entries, many_same_entries, many_damaged_entries, json_many_entries, huge_entry,
+        huge_entry_of_other_words, huge_entry_of_wide_characters, huge_picture, large_entries, json_huge_entry,
+        huge_everything, huge_guid, huge_title, ampersands, tags_never_closed, control_characters, json_deep,
+        json_numbers, wild_dates, metacharacters, wicked_links,
     )
 }  # fmt: skip
 # Nothing of these can be read; of all others, at least one entry must be stored.
@@ -170,6 +222,10 @@ def huge_body(answer: Answer) -> None:
     answer.begin({})
     for _ in range(200):
         answer.wfile.write(b"x" * 2**20)
+
+
+def entry_of_50_mb(answer: Answer) -> None:
+    answer.send({"Content-Encoding": "gzip"}, gzip.compress(rss(item(html="word " * 10_000_000), item(guid="2")), 1))
 
 
 def endless_body(answer: Answer) -> None:
@@ -233,7 +289,8 @@ def no_http(answer: Answer) -> None:
 SERVERS: dict[str, Callable[[Answer], None]] = {
     done.__name__: done
     for done in (
-        gzip_bomb, deflate_bomb, huge_body, endless_body, dripping_body, dripping_headers, huge_header, absurd_headers,
+        gzip_bomb, deflate_bomb, huge_body, entry_of_50_mb, endless_body, dripping_body, dripping_headers, huge_header,
+        absurd_headers,
         too_many_requests, circular_redirect, redirect_to_metadata, redirect_to_file, cut_short, no_http,
     )
 }  # fmt: skip
@@ -320,7 +377,7 @@ def poll(*names: str) -> dict[str, Found]:
         )
         began, most = time.monotonic(), 0.0
         program = subprocess.Popen(
-            [sys.executable, "-m", "aggregator", "poll", "--json", "-c", str(folder / "feeds.yaml")],
+            [sys.executable, "-c", PLAIN, "poll", "--json", "-c", str(folder / "feeds.yaml")],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=Path(__file__).parents[2],
         )  # fmt: skip
         output: list[bytes] = []

@@ -1,0 +1,98 @@
+"""Who may fetch now: so many at a time, and whoever hangs steps aside for the next."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
+
+PATIENCE = 0.25  # seconds without a byte, after which others may go on: 1,000 that hang cost the next one 2.5
+_ASIDE = 10  # times as many may hang beside those at work
+_SMALL = 2**16  # bytes of a body, up to which it may wait aside; what is large in memory keeps its turn
+_OTHERS = 40  # file descriptors for the database, the workers and who reads our pages
+
+
+class Turns:
+    """Turns for `most` fetches at a time, fewer where the system allows not so many open files."""
+
+    def __init__(self, most: int) -> None:
+        files = _files(most * (1 + _ASIDE) + _OTHERS) - _OTHERS
+        self.most = max(4, min(most, files))
+        self._free = asyncio.Semaphore(self.most)
+        self._room = max(0, min(_ASIDE * most, files - self.most))
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[Turn]:
+        """Waits for a turn."""
+        turn = Turn(self)
+        await turn.take()
+        try:
+            yield turn
+        finally:
+            turn.end()
+
+
+class Turn:
+    """One fetch's turn, which it has, or has given up for a while."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._aside = False
+
+    async def take(self) -> None:
+        """Waits until it is one of those at work."""
+        await self._turns._free.acquire()
+        self._turns._room += self._aside
+        self._aside = False
+
+    def end(self) -> None:
+        """Makes room for the next."""
+        if self._aside:
+            self._turns._room += 1
+        else:
+            self._turns._free.release()
+
+    @contextlib.asynccontextmanager
+    async def patience(self) -> AsyncIterator[None]:
+        """For a wait: a long one is made aside, and ends when there is a turn again."""
+        timer = asyncio.get_running_loop().call_later(PATIENCE, self._step_aside)
+        try:
+            yield
+        finally:
+            timer.cancel()
+        if self._aside:
+            await self.take()
+
+    async def patient(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """The chunks of a body; the waits for its first ones may be made aside."""
+        size = 0
+        while size < _SMALL:
+            async with self.patience():
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                return
+            size += len(chunk)
+            yield chunk
+        async for chunk in chunks:
+            yield chunk
+
+    def _step_aside(self) -> None:
+        if self._turns._room > 0 and not self._aside:
+            self._turns._room -= 1
+            self._aside = True
+            self._turns._free.release()
+
+
+def _files(wanted: int) -> int:
+    """How many files may be open at a time; the soft limit is raised as far as it is needed and may be."""
+    if resource is not None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
