@@ -150,4 +150,13 @@ def host_of(url: str) -> str:
 
 def _mark(response: Response, subscription: Subscription) -> bytes:
     """Of a body and all that decides what becomes of it: the same mark needs no second look."""
-    return hashlib.blake2b(repr(rules(subscription)).encode() + b"\x1f" + response.body, digest_size=16).digest()
+    return _of_rules(subscription) + hashlib.blake2b(response.body, digest_size=16).digest()
+
+
+def is_under_other_rules(mark: bytes | None, subscription: Subscription) -> bool:
+    """Whether the operator has changed what becomes of a feed since its last document, which a 304 would not bring."""
+    return mark is not None and not mark.startswith(_of_rules(subscription))
+
+
+def _of_rules(subscription: Subscription) -> bytes:
+    return hashlib.blake2b(repr(rules(subscription)).encode(), digest_size=6).digest()

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from aggregator import schedule
 from aggregator.config import Config
 from aggregator.engine import Engine
-from aggregator.errand import Carrier, Errand, Found, Runner, host_of, job_for, rest_after
+from aggregator.errand import Carrier, Errand, Found, Runner, host_of, is_under_other_rules, job_for, rest_after
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import Client
 from aggregator.model import Request, Response, Subscription
@@ -62,6 +62,8 @@ class Poller:
     async def _poll(self, due: Due) -> tuple[Outcome, bool]:
         subscription = self._of(due)
         fetch = self.config.fetch
+        if is_under_other_rules(due.body_hash, subscription):
+            due = dataclasses.replace(due, etag=None, last_modified=None)
         request = Request(
             due.url, due.etag, due.last_modified, subscription.headers, fetch.timeout.total_seconds(), fetch.max_body,
             due.validators_url,

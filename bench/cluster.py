@@ -96,6 +96,8 @@ async def measure(options: argparse.Namespace, farm: Talk, port: str, address: s
                         took = time.perf_counter() - began
                         own = (cpu(tree(os.getpid())[:1]) - before) / options.feeds * 1000
                         print(f"cold, {name}: {took:.1f} s; {own:.2f} ms a poll in the daemon's process")
+            idle = await at_rest(others)
+            print(f"at rest: {idle * 1000:.0f} ms of CPU a second")
             for kind in ("steady", "dumb"):
                 for number in range(1, options.passes + 1):
                     farm.say(f"round {number if kind == 'steady' else 0} {kind}")
@@ -103,7 +105,7 @@ async def measure(options: argparse.Namespace, farm: Talk, port: str, address: s
                         if kind == "dumb" and number == 1:  # what follows is the same bytes again
                             await aggregator.poll(await aggregator.due(force=True))
                         cost = costs.setdefault((kind, name), Cost())
-                        await one_pass(aggregator, cost, others, options.feeds)
+                        await one_pass(aggregator, cost, others, idle)
                         farm.say("log")
         print(f"\n{options.feeds} feeds, {options.passes} passes; CPU ms a poll, and ms of the clock; median (min-max)")
         print(f"{'':14}{'everything':>22}{'the daemon':>22}{'clock':>22}")
@@ -116,16 +118,29 @@ async def measure(options: argparse.Namespace, farm: Talk, port: str, address: s
                   f"the daemon has {statistics.median(away.own) / statistics.median(home.own):.2f} times the work")  # fmt: skip
 
 
-async def one_pass(aggregator: Aggregator, cost: Cost, others: list[int], feeds: int) -> None:
-    """Adds what a pass costs; what the cluster's processes use when they are idle is in it."""
-    everything = [*tree(os.getpid()), *(pid for other in others for pid in tree(other))]
-    everything = [pid for pid in dict.fromkeys(everything) if not _is_farm(pid)]
+def processes(others: list[int]) -> list[int]:
+    """All that may work for a poll: this one, the cluster's, and their children."""
+    found = [*tree(os.getpid()), *(pid for other in others for pid in tree(other))]
+    return [pid for pid in dict.fromkeys(found) if not _is_farm(pid)]
+
+
+async def at_rest(others: list[int], seconds: float = 10) -> float:
+    """CPU seconds that are used in a second in which nothing is to be done."""
+    everything = processes(others)
+    before = cpu(everything)
+    await asyncio.sleep(seconds)
+    return (cpu(everything) - before) / seconds
+
+
+async def one_pass(aggregator: Aggregator, cost: Cost, others: list[int], idle: float) -> None:
+    """Adds what a pass costs."""
+    everything = processes(others)
     before, own, began = cpu(everything), cpu([os.getpid()]), time.perf_counter()
     polls = await aggregator.poll(await aggregator.due(force=True))
-    cost.wall.append((time.perf_counter() - began) / feeds * 1000)
-    cost.all.append((cpu(everything) - before) / feeds * 1000)
-    cost.own.append((cpu([os.getpid()]) - own) / feeds * 1000)
-    assert len(polls) == feeds
+    wall, count = time.perf_counter() - began, len(polls)
+    cost.wall.append(wall / count * 1000)
+    cost.all.append((cpu(everything) - before - idle * wall) / count * 1000)
+    cost.own.append((cpu([os.getpid()]) - own) / count * 1000)
     assert not [poll.error for poll in polls if poll.error]
 
 

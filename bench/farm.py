@@ -56,13 +56,13 @@ class Farm:
         self.asked.add(feed)
         if self.honest and none_match == tag:
             self.statuses[304] += 1
-            return b"HTTP/1.1 304 Not Modified\r\nETag: " + tag + b"\r\n\r\n"
+            return b"HTTP/1.1 304 Not Modified\r\nConnection: close\r\nETag: " + tag + b"\r\n\r\n"
         body = self.cache.get((feed, version))
         if body is None:
             body = self.cache[feed, version] = gzip.compress(self.document(feed, version), 6)
         self.statuses[200] += 1
         self.sent += len(body)
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Encoding: gzip\r\n"
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Encoding: gzip\r\nConnection: close\r\n"
         if self.honest:
             head += b"ETag: " + tag + b"\r\n"
         return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
@@ -136,7 +136,10 @@ _FORMATS = (_rss, _atom, _rdf)
 
 
 class Connection(asyncio.Protocol):
-    """As little HTTP/1.1 as a client needs. Paths are /<feed>."""
+    """As little HTTP/1.1 as a client needs. Paths are /<feed>.
+
+    Each answer ends its connection: feeds are of many sites, and none of these is asked twice within a minute.
+    """
 
     def __init__(self, farm: Farm) -> None:
         self.farm = farm
@@ -151,16 +154,10 @@ class Connection(asyncio.Protocol):
         while b"\r\n\r\n" in self.held:
             head, _, self.held = self.held.partition(b"\r\n\r\n")
             lines = head.split(b"\r\n")
-            none_match, close = None, False
-            for line in lines[1:]:
-                name, _, value = line.partition(b":")
-                if name.lower() == b"if-none-match":
-                    none_match = value.strip()
-                elif name.lower() == b"connection":
-                    close = value.strip().lower() == b"close"
+            fields = (line.partition(b":") for line in lines[1:])
+            none_match = next((value.strip() for name, _, value in fields if name.lower() == b"if-none-match"), None)
             self.transport.write(self.farm.answer(int(lines[0].split()[1].strip(b"/")), none_match))
-            if close:
-                self.transport.close()
+            self.transport.close()
 
 
 async def serve(farm: Farm, certificate: str | None, hosts: int = 1) -> None:

@@ -107,6 +107,8 @@ async def reader(folder: Path, address: str, feeds: int) -> tuple[Pass, Rest]:
     for number in range(feeds):
         library.add_feed(f"{address}/{number}")
     library.enable_search()
+    # It goes past what requests does with REQUESTS_CA_BUNDLE, and would trust nobody on this farm.
+    library._parser.get_retriever(address).session.verify = os.environ.get("REQUESTS_CA_BUNDLE", True)
 
     async def once() -> int:
         for _ in library.update_feeds_iter(scheduled=False):

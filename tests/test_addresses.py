@@ -9,18 +9,19 @@ from __future__ import annotations
 import ast
 import asyncio
 import dataclasses
+import socket
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import httpcore
 import pytest
 import yaml
 
 from aggregator import visit
 from aggregator.config import Config
 from aggregator.fetch import Client, Guard
+from aggregator.fetch import connect as connect_room
 from aggregator.fetch import guard as guard_room
 from aggregator.fetch.connect import Names
 from aggregator.model import Request, Subscription
@@ -63,11 +64,11 @@ def connected(monkeypatch: pytest.MonkeyPatch, web: Web) -> list[str]:
     answers = {row["url"].partition("//")[2].partition(":")[0]: row["at"] for row in TABLE if "at" in row}
     asked: defaultdict[str, int] = defaultdict(int)
 
-    real = httpcore.AnyIOBackend.connect_tcp
+    real = connect_room._connected
 
-    async def connect(self: httpcore.AnyIOBackend, host: str, port: int, *more: object) -> httpcore.AsyncNetworkStream:
-        found.append(host)
-        return await real(self, "127.0.0.1", web.port)
+    async def connect(address: str, port: int) -> socket.socket:
+        found.append(address)
+        return await real("127.0.0.1", web.port)
 
     async def look_up(self: Names, host: str) -> list[str]:
         if host == "start.example":
@@ -76,9 +77,9 @@ def connected(monkeypatch: pytest.MonkeyPatch, web: Web) -> list[str]:
         asked[host] += 1
         return list(answers[host][min(turn, len(answers[host]) - 1)])
 
-    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+    monkeypatch.setattr(connect_room, "_connected", connect)
     monkeypatch.setattr(Names, "_ask", look_up)
-    monkeypatch.setattr("aggregator.fetch.connect._KEEP", -1.0)  # a name may change its mind at every look-up
+    monkeypatch.setattr(connect_room, "_KEEP", -1.0)  # a name may change its mind at every look-up
     return found
 
 

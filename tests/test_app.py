@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aggregator.app import Aggregator, Poll
-from aggregator.config import Config
+from aggregator.config import Config, loads
 from aggregator.digest import Digest, Job
 from aggregator.engine import Here
 from aggregator.errors import ParseError
@@ -268,3 +268,22 @@ def test_a_poll_that_cant_be_stored_costs_its_neighbours_nothing(web: Web, tmp_p
     )
     assert sorted(rows(config, found)) == [("Title of a",), ("Title of c",)]
     assert rows(config, "SELECT count(*) FROM _batch") == [(0,)]
+
+
+def test_a_changed_rule_does_not_wait_for_the_document_to_change(web: Web, tmp_path: Path) -> None:
+    post = Post("One", "<p>Text of one that stays.</p><div class='x'>Odd words of ours.</div>", "http://x.example/1")
+    web.pages["/f"] = Answer(rss(post), headers={"ETag": '"1"', "Last-Modified": "Mon, 23 Nov 2026 08:00:00 GMT"})
+    config = config_for(tmp_path, web.url("/f"))
+    file = tmp_path / "feeds.yaml"
+    changed = file.read_text().replace(f"- {web.url('/f')}", f"- url: {web.url('/f')}\n    remove: ['div.x']")
+
+    async def text(config: Config) -> str:
+        async with Aggregator(config, Here()) as aggregator:
+            await aggregator.poll(await aggregator.due(force=True))
+            row = aggregator.store.connection.execute("SELECT content_text FROM articles").fetchone()
+            return str(row[0])
+
+    assert "Odd words" in asyncio.run(text(config))
+    assert asyncio.run(text(loads(changed, file))) == "Text of one that stays."
+    assert asyncio.run(text(loads(changed, file))) == "Text of one that stays."
+    assert [seen.headers.get("if-none-match") for seen in web.seen] == [None, None, '"1"']

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import tomllib
 from contextlib import closing
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.conftest import Answer, Post, Web, config_for, rss
 from tests.test_cli import run
 
 HOME = Path(__file__).parent.parent
-PAGES = [HOME / "README.md", HOME / "CHANGELOG.md", *sorted((HOME / "docs").rglob("*.md"))]
+PAGES = [HOME / "README.md", HOME / "CHANGELOG.md", HOME / "SECURITY.md", *sorted((HOME / "docs").rglob("*.md"))]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 README = PAGES[0].read_text(encoding="utf-8")
 
@@ -99,3 +100,10 @@ def test_every_configuration_in_the_docs_is_right(tmp_path: Path) -> None:
     for block in blocks:
         (tmp_path / "feeds.yaml").write_text(block, encoding="utf-8")
         load(tmp_path / "feeds.yaml", {})
+
+
+def test_every_library_has_its_licence_listed() -> None:
+    project = tomllib.loads((HOME / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = (HOME / "docs/reliability.md").read_text(encoding="utf-8").partition("## What it stands on")[2]
+    names = [re.split(r"[\[<>=!~ ]", dependency)[0] for dependency in project["dependencies"]]
+    assert [name for name in names if not re.search(rf"\b{re.escape(name)}\b", listed)] == []

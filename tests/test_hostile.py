@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.soak.hostile import DOCUMENTS, SERVERS, UNREADABLE, poll
+from tests.soak.hostile import DOCUMENTS, PLAIN, SERVERS, UNREADABLE, poll
 
 # What takes the better part of a minute, by itself or by its nature, is left to the long form.
 SLOW = {
-    "many_entries", "many_same_entries", "many_damaged_entries", "json_many_entries", "ampersands", "deep_html",
-    "huge_title", "huge_entry_of_other_words", "huge_entry_of_wide_characters", "huge_picture", "large_entries",
-    "json_huge_entry", "huge_everything", "dripping_body", "dripping_headers",
+    "tags_never_closed", "many_entries", "many_same_entries", "many_damaged_entries", "json_many_entries",
+    "ampersands", "deep_html", "huge_title", "huge_entry_of_other_words", "huge_entry_of_wide_characters",
+    "huge_picture", "large_entries", "json_huge_entry", "huge_everything", "dripping_body", "dripping_headers",
 }  # fmt: skip
 
 
@@ -24,6 +24,18 @@ def test_hostile_servers_are_recorded_failures() -> None:
     found = poll(*(name for name in SERVERS if name not in SLOW))
     assert {name for name, one in found.items() if not (one.error or one.stored)} == set()
     assert all(one.good and one.clean and one.intact for one in found.values())
+
+
+@pytest.mark.parametrize(
+    ("breaks", "harm"),
+    [("print('\\x1b[2J');", "printed what it must not"), ("held = bytearray(2**28);", "large"),
+     pytest.param("import aggregator.digest as d; d.clean.clean = None;", "nothing was read", marks=pytest.mark.soak)],
+)  # fmt: skip
+def test_a_program_that_is_harmed_is_found_out(breaks: str, harm: str) -> None:
+    broken = PLAIN.replace("from aggregator.cli", f"{breaks} from aggregator.cli")
+    broken = broken.replace("main()", "from aggregator import app, engine; app.Workers = engine.Here; main()", 1)
+    found = poll("metacharacters", program=broken)["metacharacters"].harm("metacharacters")
+    assert harm in found, found
 
 
 @pytest.mark.soak

@@ -61,7 +61,8 @@ def test_two_hundred_slow_heads_are_hung_up_on(served: Served, head: bytes) -> N
         for _ in range(4):  # a byte now and then buys no time
             time.sleep(0.1)
             for sock in socks if head else ():
-                sock.sendall(b"a")
+                with contextlib.suppress(OSError):  # hung up on already
+                    sock.sendall(b"a")
         assert all(map(ends, socks))
     assert served.ask("/feed.atom").status == 200
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _TIMEOUT = 5.0  # seconds to connect
-_END = 1.0  # seconds for good-byes
+_END = 0.4  # seconds for good-byes
 _LOOK = 2.0  # seconds between looks at who works there
 
 
@@ -73,7 +73,7 @@ class Link:
             raise ClusterError(f"no Dask scheduler can be used at {self.address}: {_reason(error)}") from None
 
     async def close(self) -> None:
-        """Ends the connection, if there is one, within about a second."""
+        """Ends the connection, if there is one, within half a second."""
         if self._client is not None:
             client, self._client = self._client, None
             await _end(client)

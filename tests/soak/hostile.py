@@ -367,8 +367,8 @@ class Found:
         return [word for word, so in wrong.items() if so]
 
 
-def poll(*names: str) -> dict[str, Found]:
-    """Polls these beside the good feed, all in one pass."""
+def poll(*names: str, program: str = PLAIN) -> dict[str, Found]:
+    """Polls these beside the good feed, all in one pass; `program` is the Python that does it."""
     with tempfile.TemporaryDirectory() as name, site() as port:
         folder = Path(name)
         feeds = "".join(f"  - http://127.0.0.1:{port}/{path}\n" for path in (*names, "good"))
@@ -376,20 +376,20 @@ def poll(*names: str) -> dict[str, Found]:
             f"server: {{listen: false}}\nfetch: {{allow_private: ['127.0.0.1:{port}'], per_host: 50}}\nfeeds:\n{feeds}"
         )
         began, most = time.monotonic(), 0.0
-        program = subprocess.Popen(
-            [sys.executable, "-c", PLAIN, "poll", "--json", "-c", str(folder / "feeds.yaml")],
+        running = subprocess.Popen(
+            [sys.executable, "-c", program, "poll", "--json", "-c", str(folder / "feeds.yaml")],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=Path(__file__).parents[2],
         )  # fmt: skip
         output: list[bytes] = []
-        reading = Thread(target=lambda: output.append(program.stdout.read() if program.stdout else b""))
+        reading = Thread(target=lambda: output.append(running.stdout.read() if running.stdout else b""))
         reading.start()
-        while program.poll() is None:
-            most = max(most, _memory(program.pid))
+        while running.poll() is None:
+            most = max(most, _memory(running.pid))
             time.sleep(0.05)
         seconds = time.monotonic() - began
         reading.join()
-        if program.stdout:
-            program.stdout.close()
+        if running.stdout:
+            running.stdout.close()
         text = b"".join(output).decode("utf-8", "replace")
         clean = not any(ord(c) < 32 and c != "\n" for c in text) and "\x9b" not in text and "Traceback" not in text
         with contextlib.closing(sqlite3.connect(folder / "aggregator.db")) as db:
