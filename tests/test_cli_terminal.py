@@ -49,7 +49,7 @@ WELL: list[tuple[str, list[str], str]] = [
     ("check", ["--schema"], '"$schema"'),
     ("status", [], "set `fetch.contact`"),
     ("stories", [], "led by"),
-    ("search", ["word3"], "One"),
+    ("search", ["title:One"], "One"),
     ("examples", [], "question"),
     ("explain", ["1"], "Article 1"),
     ("poll", [], "No feed is due"),
