@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import os
 import sqlite3
 import threading
 import time
@@ -21,6 +22,9 @@ from aggregator.server import Server, application, bind
 from aggregator.site import Site
 from tests.awkward import Awkward, awkward_site
 from tests.quiet import Quiet
+
+# The programs that tests start read what the first of them has compiled.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 DATA = Path(__file__).parent / "data"

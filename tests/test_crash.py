@@ -5,10 +5,10 @@ from __future__ import annotations
 from tests.soak.crash import campaign
 
 
-def test_forty_kills_do_no_harm() -> None:
-    harm = campaign(40, seed=2026)
-    assert harm.kills == 40
-    assert harm.in_write >= 10
+def test_twenty_kills_do_no_harm() -> None:
+    harm = campaign(20, seed=2026)
+    assert harm.kills == 20
+    assert harm.in_write >= 5
     assert harm.entries > 20
     assert harm.harmless, harm
 

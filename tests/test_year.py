@@ -137,6 +137,7 @@ def entries(site: Site, kind: str) -> dict[int, Entry]:
     return found
 
 
+@pytest.mark.soak
 def test_an_id_never_changes_and_no_story_comes_twice(web: Web, tmp_path: Path) -> None:
     config = config_for(tmp_path, *feeds(web), more=f"output: {{items: {WINDOW}}}\n")
     ids: dict[int, str] = {}

@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from sqlite_utils import Database
-
 from aggregator.errors import StoreError
 from aggregator.store import schema
+from aggregator.store.sqlite import Database
 from aggregator.store.wal import BUSY_MS
 
 try:

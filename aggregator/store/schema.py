@@ -10,10 +10,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlite_utils import Database, Migrations
-from sqlite_utils.db import Table
-
 from aggregator.store import examples
+from aggregator.store.sqlite import Database, Migrations, Table
 from aggregator.store.views import VIEWS
 
 APPLICATION_ID = 0x41676772  # "Aggr"
