@@ -166,6 +166,9 @@ def _fill(store: Store, size: int) -> None:
         "word_count, similarity, published_at, updated_at, first_seen_at"
     )
     at = "2026-11-01 00:00:00Z"
+    # Each step touches every page of the index: they stay in memory until it is full.
+    (cache,) = connection.execute("PRAGMA cache_size").fetchone()
+    connection.execute("PRAGMA cache_size = -4000000")
     connection.execute("INSERT INTO stories VALUES (1, 'urn:x', 't', 'u', 1, ?1, ?1, ?1, 1)", (at,))
     step = 20_000
     for start in range(0, size, step):
@@ -178,6 +181,7 @@ def _fill(store: Store, size: int) -> None:
         # A poll's rows come in any order of hashes; sorted within a step they only save time, not pages.
         rows = sorted((dice.getrandbits(62), i + 1) for i in numbers for _ in range(54))
         connection.executemany("INSERT INTO _fingerprints VALUES (?, ?)", rows)
+    connection.execute(f"PRAGMA cache_size = {cache}")
 
 
 def replayed(size: int) -> None:

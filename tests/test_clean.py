@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import regex
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aggregator import yamlfile
@@ -237,6 +237,7 @@ htmlish = st.lists(st.one_of(_texts, _starts, _starts, _ends), max_size=25).map(
 
 
 @settings(max_examples=300, deadline=None)
+@example("their patience.</p>submitted by <a>u/a><br>˨ _<n><a href=t>]<a/> <n>\n")  # blanks in links
 @given(htmlish)
 def test_laws_hold_for_anything_like_html(html: str) -> None:
     check_laws(cleaned(html))

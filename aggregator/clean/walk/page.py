@@ -11,7 +11,7 @@ from aggregator.clean.sanitize import TAGS
 from aggregator.clean.tidy import BREAK
 from aggregator.clean.tokens import GAPS, MATHML, VOID, attributes, escape, escape_value, plain
 from aggregator.clean.walk import names
-from aggregator.clean.walk.sheet import Sheet
+from aggregator.clean.walk.sheet import Sheet, letters
 from aggregator.clean.walk.values import Values, hidden, titled, written
 from aggregator.clean.walk.writer import Writer
 
@@ -88,7 +88,7 @@ class Page(Writer):
                 run.first = len(self.out)
             run.texts.append(text)
             if self._inside["a"]:
-                run.linked += len(text)
+                run.linked += letters(text)
         self.out.append(text)
 
     def _raw(self, tag: str, values: dict[str, str], content: str) -> None:

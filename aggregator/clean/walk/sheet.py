@@ -11,6 +11,11 @@ from aggregator.clean.tokens import VOID, escape, plain
 from aggregator.model import Removal
 
 
+def letters(text: str) -> int:
+    """How many there are, blanks left out: cleaning changes those, and must find the same when it is done again."""
+    return len("".join(text.split()))
+
+
 class Run:
     """Pieces that stand in one line of the page, in the making of a Block."""
 
@@ -35,7 +40,7 @@ class Run:
         self.media: list[int] = []  # where its images and players begin
         self.embed = False  # it stands for something that showed
         self.addresses: list[str] = []
-        self.linked = 0  # characters in links
+        self.linked = 0  # letters in links
         self.protected = protected
         self.heading = heading
         self.hint = hint
@@ -43,7 +48,7 @@ class Run:
     def block(self) -> Block:
         """What the rules look at."""
         text = "".join(self.texts)
-        linked = self.linked > 0 and self.linked >= len(text) - 4
+        linked = self.linked > 0 and self.linked >= letters(text) - 2  # what parts one link from the next
         text = collapsed(plain(text))
         media = self.embed or bool(self.media)
         return Block(text, media, self.protected, linked, self.heading, self.hint, tuple(self.addresses))
