@@ -23,6 +23,7 @@ from typing import Self, TypeVar
 
 from aggregator import schedule
 from aggregator.config import Config
+from aggregator.digest import subject_of
 from aggregator.engine import Engine, Workers
 from aggregator.errand import Carrier
 from aggregator.errors import FetchError, ParseError
@@ -470,10 +471,10 @@ class Aggregator:
         taken = self._editor().take(feed, wanted, outcome.guids, now)
         counts = Counter(saved.change for saved in taken)
         articles = [saved.article for saved in taken if saved.change == "new"]
-        rules = self._rules
-        for saved in taken:
+        rules = self.config.tag_filters()
+        for saved, item in zip(taken, wanted, strict=True) if rules else ():
             if saved.change != "same":
-                self.store.tags.judge(saved.article, rules)
+                self.store.tags.judge(saved.article, subject_of(item.article), rules)
         self._complain(rules)
         if outcome.feed is not None:
             self.store.entries.hold(feed, articles, max(_BACKLOG, self.config.output.items // 5))
@@ -497,7 +498,7 @@ class Aggregator:
         with self.store.transaction():
             self.store.feeds.sync(self.config.feeds, self.clock())
             self.store.tags.of_feeds({subscription.url: subscription.tags for subscription in self.config.feeds})
-            self.store.tags.begin(self._rules)
+            self.store.tags.begin(self.config.tag_filters())
         self._tag()  # at once those that the merged feeds show, the older ones with the ticks
         self._rewind(self.clock())
         rows = Read(self.store.connection).feeds()
@@ -507,15 +508,11 @@ class Aggregator:
             if row["configured_url"] in self._poller.subscriptions
         }
 
-    @property
-    def _rules(self) -> dict[str, Filter]:
-        return {rule.name: Filter(rule.include, rule.exclude) for rule in self.config.tags}
-
     def _tag(self) -> bool:
         """Judges some of the articles that other tag rules were in force for."""
         if self.store.tags.left <= 1:
             return False
-        rules = self._rules
+        rules = self.config.tag_filters()
         with self.store.transaction():
             changed = self.store.tags.step(rules, TAGGED_AT_ONCE)
         self._complain(rules)

@@ -82,11 +82,13 @@ class Runner:
         async with client.slot(url) as turn:
             now, until = self.clock(), self.resting.get(host_of(url))
             if until is not None and now < until <= now + schedule.LONGEST:  # else the clock was set back since
-                return Found(self.clock(), rest=until)
+                return Found(now, rest=until)
             response = await client.get(errand.request, turn)
             now = self.clock()
             if isinstance(response, FetchError):
-                return self._failed(host_of(url), Found(now, response))
+                found = Found(now, response)
+                self.heed(url, found)
+                return found
             found = Found(now, dataclasses.replace(response, body=b""), len(response.body))
             if is_own(response.url, config.output, config.server) or own.claims(response.body, config.site):
                 return Found(now, FetchError("is our own output, which would echo for ever", 200))
@@ -112,10 +114,11 @@ class Runner:
         again = await self._digest(dataclasses.replace(job, pages=pages)) if pages else digest
         return again if isinstance(again, ParseError) else dataclasses.replace(again, flaws=(*again.flaws, *missing))
 
-    def _failed(self, host: str, found: Found) -> Found:
-        if (until := rest_after(found)) is not None:
-            self.resting[host] = until
-        return found
+    def heed(self, url: str, found: Found) -> None:
+        """Lets a host rest that says 429 (too many requests): that is meant for all of its feeds."""
+        error = found.response
+        if isinstance(error, FetchError) and error.status == 429 and error.retry_after is not None:
+            self.resting[host_of(url)] = found.at + timedelta(seconds=error.retry_after)
 
 
 @runtime_checkable
@@ -133,14 +136,6 @@ class Carrier(Protocol):
 def job_for(response: Response, subscription: Subscription, memory: Memory) -> Job:
     """What is to be digested, with what is known of the feed."""
     return Job(response, subscription, memory.hashes(), memory.sources(), memory.habits())
-
-
-def rest_after(found: Found) -> datetime | None:
-    """Until when a 429 asks for rest; it is meant for all feeds of the host."""
-    error = found.response
-    if not isinstance(error, FetchError) or error.status != 429 or error.retry_after is None:
-        return None
-    return found.at + timedelta(seconds=error.retry_after)
 
 
 def host_of(url: str) -> str:

@@ -52,6 +52,11 @@ class Decision:
     reason: str
     judged: bool = True  # False: a pattern took too long to say
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether it is let through for what was found, not for want of an answer."""
+        return self.passes and self.judged
+
 
 @dataclass(slots=True)
 class Filter:
@@ -106,8 +111,7 @@ class Filter:
 
 def tagged(rules: Mapping[str, Filter], subject: Subject) -> tuple[str, ...]:
     """The tags (keys of `rules`) that an article gets. What a pattern took too long to judge gets none."""
-    decisions = {name: rule.decide(subject) for name, rule in rules.items()}
-    return tuple(name for name, decision in decisions.items() if decision.passes and decision.judged)
+    return tuple(name for name, rule in rules.items() if rule.decide(subject).is_sure)
 
 
 def split(pattern: str) -> tuple[str | None, str]:

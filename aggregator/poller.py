@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from aggregator import schedule
 from aggregator.config import Config
 from aggregator.engine import Engine
-from aggregator.errand import Carrier, Errand, Found, Runner, host_of, is_under_other_rules, job_for, rest_after
+from aggregator.errand import Carrier, Errand, Found, Runner, host_of, is_under_other_rules, job_for
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import Client
 from aggregator.model import Request, Response, Subscription
@@ -73,8 +73,6 @@ class Poller:
         if response is None:
             return self._rested(due, found), False
         if isinstance(response, FetchError):
-            if (until := rest_after(found)) is not None:
-                self._runner.resting[host_of(due.url)] = until
             return self.failed(due, response, now), response.unreachable
         etag, last_modified = _validators(due, response)
         move = due.move.then(due.url, response.redirects)

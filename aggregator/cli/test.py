@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import sqlite3
 import tempfile
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -110,7 +111,7 @@ async def _try(config: Config, subscription: Subscription, number: int) -> dict[
             fetched, due = db.execute("SELECT last_fetched_at, next_poll_at FROM feeds").fetchone()
     longest = subscription.interval * (1 + subscription.jitter)
     stretched = from_text(due) - from_text(fetched) > longest
-    response, digest = witness.response, witness.digest
+    response, digest, rules = witness.response, witness.digest, config.tag_filters()
     links = parse.candidates(response) if response is not None and digest is None else ()
     return {
         "request": _request(config, subscription),
@@ -122,7 +123,7 @@ async def _try(config: Config, subscription: Subscription, number: int) -> dict[
             {"title": title, "passes": decision.passes, "reason": decision.reason}
             for title, decision in (digest.decisions if digest else ())
         ],
-        "tags": [_tags(item, config) for item in digest.items] if digest else [],
+        "tags": [_tags(item, rules) for item in digest.items] if digest else [],
         "entries": [_entry(item) for item in digest.items[:number]] if digest else [],
         "schedule": {"interval_seconds": subscription.interval.total_seconds(), "jitter": subscription.jitter,
                      "polled_at": fetched, "next_poll_at": due, "stretched": stretched},
@@ -168,14 +169,14 @@ def _feed(digest: Digest) -> dict[str, Any]:
     }
 
 
-def _tags(item: Item, config: Config) -> dict[str, Any]:
+def _tags(item: Item, rules: Mapping[str, Filter]) -> dict[str, Any]:
     """Which rule gives an entry which tag, and why not."""
     subject = subject_of(item.article)
-    rules = {rule.name: Filter(rule.include, rule.exclude).decide(subject) for rule in config.tags}
+    decisions = {name: rule.decide(subject) for name, rule in rules.items()}
     return {
         "title": item.article.title,
-        "tags": [name for name, decision in rules.items() if decision.passes and decision.judged],
-        "reasons": {name: decision.reason.partition(": ")[2] for name, decision in rules.items()},
+        "tags": [name for name, decision in decisions.items() if decision.is_sure],
+        "reasons": {name: decision.reason.partition(": ")[2] for name, decision in decisions.items()},
     }
 
 

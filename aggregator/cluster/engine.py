@@ -182,7 +182,9 @@ class Cluster:
             if isinstance(found, str):
                 sent.future.set_exception(RuntimeError(found))
             else:
-                sent.future.set_result(dataclasses.replace(found, at=found.at + late))
+                found = dataclasses.replace(found, at=found.at + late)
+                runner.heed(sent.errand.request.url, found)
+                sent.future.set_result(found)
 
     async def _deliver_halves(self, batch: list[_Sent]) -> None:
         """Whatever it is that ends workers, its neighbours are to be polled."""

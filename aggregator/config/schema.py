@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, NewType
 
+from aggregator.filters import Filter
 from aggregator.model import Subscription
 
 Size = NewType("Size", int)  # bytes
@@ -114,6 +115,10 @@ class Config:
     def site(self) -> str:
         """output.base_url, ending in a slash."""
         return self.output.base_url.rstrip("/") + "/"
+
+    def tag_filters(self) -> dict[str, Filter]:
+        """The rules of `tags` by name. Each time anew: a filter gives a pattern up that has been too slow too often."""
+        return {rule.name: Filter(rule.include, rule.exclude) for rule in self.tags}
 
     @property
     def all_tags(self) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
-"""A document that is no feed: what it is instead, in words, and the feeds it names. The door of beautifulsoup4 here."""
+"""A document that is no feed: what it is instead, in words, and the feeds it names."""
 
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
+
+from aggregator.soup import soup
 
 _PAGE = re.compile(
     r"\s*+(?:<!--(?:(?!-->).){0,2000}+-->\s*+|<\?xml[^>]{0,200}+>\s*+)*+<(?:!doctype\s+html|html|head|body)\b",
@@ -69,24 +70,15 @@ def what_is_it(text: str, page_only: bool = False) -> str | None:
 
 def feed_links(page: str, base: str) -> tuple[FeedLink, ...]:
     """The feeds that a web page names: declared ones in the page's order, then links that look like feeds of the site."""
-    import bs4  # 9 MiB, and few documents are web pages
-    import bs4.exceptions
-
-    # Python's parser takes "<![x" for a fault, and looks for the end of each comment that has none to the end of the page.
-    closed = page.rfind("-->") + 1
-    page = page[:closed] + page[closed:].replace("<!--", "<!x")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # bs4 warns of texts that look like a file name or an address
-        try:
-            soup = bs4.BeautifulSoup(page.replace("<![", "<!x["), "html.parser")
-        except bs4.exceptions.ParserRejectedMarkup:
-            return ()
-    root = soup.select_one("base[href]")
+    tree = soup(page)
+    if tree is None:
+        return ()
+    root = tree.select_one("base[href]")
     if root is not None:
         base = _join(base, str(root["href"])) or base
     declared: dict[str, FeedLink] = {}
     likely: dict[str, FeedLink] = {}
-    for link in soup.select("link[href][rel], a[href]"):
+    for link in tree.select("link[href][rel], a[href]"):
         url = _join(base, str(link["href"]))
         if url is None or url == base:
             continue

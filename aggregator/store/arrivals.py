@@ -20,7 +20,7 @@ from aggregator.store import articles as rows
 from aggregator.store import index
 from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
-from aggregator.store.uids import uids
+from aggregator.store.uids import uids, unused
 
 
 class Arrivals:
@@ -41,7 +41,7 @@ class Arrivals:
         self.hashes: set[int] = self._found("_fingerprints WHERE hash = value", hashes)
         self._next_article = self._next_story = 0
         self._articles: list[tuple[object, ...]] = []
-        self._stories: list[tuple[object, ...]] = []
+        self._stories: dict[str, tuple[object, ...]] = {}  # by published id
         self._sources: list[tuple[object, ...]] = []
         self._edges: list[tuple[object, ...]] = []
         self._postings: list[tuple[int, int]] = []
@@ -68,7 +68,8 @@ class Arrivals:
             story = self._next_story
             self._next_story += 1
             shown = (article.title, article.url, number, published, updated, now)
-            self._stories.append((story, self._uid(article, published), *shown))
+            uid = unused(self._connection, uids(self._configured_url, article.guid, published[:10]), self._stories)
+            self._stories[uid] = (story, uid, *shown)
             self._alone.append(number)
         self._articles.append(
             (number, self._feed, story, article.guid, *rows.content(article), 1.0, published, updated, now)
@@ -96,7 +97,7 @@ class Arrivals:
         many(
             "INSERT INTO stories (id, uid, title, url, lead_article_id, published_at, updated_at, first_seen_at) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            self._stories,
+            self._stories.values(),
         )
         many(
             f"INSERT INTO articles (id, feed_id, story_id, guid, {', '.join(rows.CONTENT)}, similarity, published_at, "
@@ -122,16 +123,6 @@ class Arrivals:
             self._next_article, self._next_story = self._connection.execute(count).fetchone()
         self._next_article += 1
         return self._next_article - 1
-
-    def _uid(self, article: Article, published: str) -> str:
-        """The first of its names that no story has, and none that waits."""
-        taken = "SELECT 1 FROM stories WHERE uid = ?"
-        waiting = {story[1] for story in self._stories}
-        return next(
-            uid
-            for uid in uids(self._configured_url, article.guid, published[:10])
-            if uid not in waiting and not self._connection.execute(taken, (uid,)).fetchone()
-        )
 
     def _found(self, where: str, values: Iterable[object]) -> set[Any]:
         """Those of some values that a table has."""

@@ -19,6 +19,7 @@ _COLUMNS = (
 )
 POSTINGS = 24  # articles one hash is kept for
 _SOME = 8  # articles with the same address or text are looked at; a home page has thousands
+_MEDIA = ("audio/", "video/")
 # What a fingerprint is made of, as columns and FROM.
 FINGERPRINTED = "title, content_text, faint FROM articles LEFT JOIN _sources ON article_id = articles.id"
 
@@ -43,8 +44,7 @@ def probe(connection: sqlite3.Connection, article: int, made: tuple[int, ...] = 
 
 def newcomer(feed: int, article: Article) -> Probe:
     """An article that is not stored yet."""
-    kinds = ("audio/", "video/")
-    media = tuple(e.url for e in article.enclosures if (e.type or "").startswith(kinds))
+    media = tuple(e.url for e in article.enclosures if (e.type or "").startswith(_MEDIA))
     return Probe(feed, article.title, article.url, article.content_text, article.fingerprint, media=media)
 
 
@@ -183,5 +183,4 @@ class StoreIndex:
 def _media(enclosures: str) -> tuple[str, ...]:
     if enclosures == "[]":
         return ()
-    kinds = ("audio/", "video/")
-    return tuple(e["url"] for e in json.loads(enclosures) if (e.get("type") or "").startswith(kinds))
+    return tuple(e["url"] for e in json.loads(enclosures) if (e.get("type") or "").startswith(_MEDIA))

@@ -12,7 +12,7 @@ from aggregator.model import Subscription, Verdict
 from aggregator.store.index import StoreIndex, candidates, first_since, insert
 from aggregator.store.renewal import renewed
 from aggregator.store.times import from_text, to_text
-from aggregator.store.uids import uids
+from aggregator.store.uids import uids, unused
 
 _BY_TEXT = ", ".join(f"'{kind}'" for kind in kinds.KINDS)  # verdicts that rest on shares of words
 _DOUBT = 4  # shared texts, half of them later, that every feed begins with before its habits mean something
@@ -164,12 +164,10 @@ class Stories:
             )
         else:
             names = uids(row["configured_url"], row["guid"], row["published_at"][:10])
-            free = "SELECT NOT EXISTS (SELECT 1 FROM stories WHERE uid = ?)"
-            uid = next(name for name in names if self.connection.execute(free, (name,)).fetchone()[0])
             cursor = self.connection.execute(
                 "INSERT INTO stories (uid, title, url, lead_article_id, published_at, updated_at, first_seen_at) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (uid, *shown, row["updated_at"], to_text(now)),
+                (unused(self.connection, names), *shown, row["updated_at"], to_text(now)),
             )
             story = int(cursor.lastrowid or 0)
         self.join(article, story)

@@ -22,7 +22,6 @@ TAGGED = (
     "(articles.feed_id IN (SELECT feed_id FROM _feed_tags WHERE tag IN (SELECT value FROM json_each(:tags))) "
     "OR articles.id IN (SELECT article_id FROM _tags WHERE tag IN (SELECT value FROM json_each(:tags))))"
 )
-_TEXT = "SELECT id, title, content_text, author, categories, url FROM articles"
 
 
 class Tags:
@@ -65,26 +64,24 @@ class Tags:
 
     def step(self, rules: Mapping[str, Filter], most: int) -> bool:
         """Judges the next `most` articles that wait; gives whether a tag changed."""
-        rows = self.connection.execute(f"{_TEXT} WHERE id < ? ORDER BY id DESC LIMIT ?", (self.left, most)).fetchall()
-        changed = [self._put(row, rules) for row in rows]
+        rows = self.connection.execute(
+            "SELECT id, title, content_text, author, categories, url FROM articles WHERE id < ? ORDER BY id DESC LIMIT ?",
+            (self.left, most),
+        ).fetchall()
+        changed = [self.judge(row["id"], _subject(row), rules) for row in rows]
         self.connection.execute("UPDATE _tagging SET left = ?", (rows[-1]["id"] if len(rows) == most else 1,))
         return any(changed)
 
-    def judge(self, article: int, rules: Mapping[str, Filter]) -> None:
-        """Tags an article that is new or has changed."""
-        if rules:
-            [row] = self.connection.execute(f"{_TEXT} WHERE id = ?", (article,))
-            self._put(row, rules)
-
-    def _put(self, row: sqlite3.Row, rules: Mapping[str, Filter]) -> bool:
-        subject = Subject(
-            row["title"], row["content_text"], row["author"] or "", json.loads(row["categories"]), row["url"]
-        )
+    def judge(self, article: int, subject: Subject, rules: Mapping[str, Filter]) -> bool:
+        """Gives an article the tags whose rules it passes; gives whether it had others."""
         wanted = set(tagged(rules, subject))
-        held = {
-            found[0] for found in self.connection.execute("SELECT tag FROM _tags WHERE article_id = ?", (row["id"],))
-        }
+        held = {row[0] for row in self.connection.execute("SELECT tag FROM _tags WHERE article_id = ?", (article,))}
         if wanted != held:
-            self.connection.execute("DELETE FROM _tags WHERE article_id = ?", (row["id"],))
-            self.connection.executemany("INSERT INTO _tags VALUES (?, ?)", [(row["id"], tag) for tag in sorted(wanted)])
+            self.connection.execute("DELETE FROM _tags WHERE article_id = ?", (article,))
+            self.connection.executemany("INSERT INTO _tags VALUES (?, ?)", [(article, tag) for tag in sorted(wanted)])
         return wanted != held
+
+
+def _subject(row: sqlite3.Row) -> Subject:
+    """A stored article as filters look at it."""
+    return Subject(row["title"], row["content_text"], row["author"] or "", json.loads(row["categories"]), row["url"])

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Container, Iterator
 
 from aggregator import iri
 from aggregator.store.hashes import host_of, name_of
+
+
+def unused(connection: sqlite3.Connection, names: Iterator[str], waiting: Container[str] = ()) -> str:
+    """The first of the names that no stored story has, and none of those that wait to be stored."""
+    taken = "SELECT 1 FROM stories WHERE uid = ?"
+    return next(name for name in names if name not in waiting and not connection.execute(taken, (name,)).fetchone())
 
 
 def uids(configured_url: str, guid: str, day: str) -> Iterator[str]:
