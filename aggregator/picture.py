@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
-_IMG = re.compile(r'<img(?=[\s>])((?:[^<>"]++|"[^"]*+")*+)>')
+_IMG = re.compile(r'<img(?=[\s>])((?>(?:[^<>"]++|"[^"]*+")*))>')
 _ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 _LEAST_PIXELS = 60  # of a side; what is smaller is a button or a face
 _LONGEST = 1000  # characters of an address

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -103,6 +104,20 @@ def test_each_library_has_one_door() -> None:
 def test_the_five_packages_the_project_is_built_on_stay_in_use() -> None:
     used = {module.split(".")[0] for _, _, module in imports()}
     assert {"feedparser", "httpx", "apscheduler", "sqlite_utils", "bs4"} <= used
+
+
+def test_no_group_is_repeated_possessively() -> None:
+    """Python before 3.11.5, Debian 12's among them, goes wrong there (cpython issue 106052): "(?>(?:…)*)" is right."""
+    pattern = re.compile(r"(?<!\()\)(?:[*+?]|\{[\d,]+\})\+")
+    texts = [
+        (path, node.value)
+        for path in HOUSE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+    ]
+    rules = [(path, path.read_text(encoding="utf-8")) for path in HOUSE.rglob("*.yaml")]
+    found = [(path, text) for path, text in texts + rules if pattern.search(str(text))]
+    assert found == []
 
 
 def test_every_library_is_used() -> None:

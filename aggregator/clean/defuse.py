@@ -22,11 +22,11 @@ _TAG = re.compile(
     r"<!--.*?(?:-->|--!>|\Z)"
     r"|<(?P<raw>script|style|xmp|iframe|noembed|noframes|textarea|title)\b.*?(?:</(?P=raw)(?=[\s/>])|\Z)"
     r"|<(?!br\s*/?>)(?P<end>/?)(?P<name>[a-z][^\s/>]*+)"
-    r"""(?P<attributes>(?:[\s/]++|[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s>]*+))?+)*+)>?""",
+    r"""(?P<attributes>(?>(?:[\s/]++|[^\s/>][^\s/>=]*+(?>(?:\s*+=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s>]*+))?))*))>?""",
     re.I | re.S,
 )
 _ATTRIBUTE = re.compile(
-    r"""[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s>]*+))?+""", re.S
+    r"""[\s/]*+[^\s/>][^\s/>=]*+(?>(?:\s*+=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s>]*+))?)""", re.S
 )
 # Closed by their neighbours, not only by an end tag; none of them nests without one of the others between.
 _SELF_CLOSING = frozenset(

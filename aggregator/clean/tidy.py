@@ -12,10 +12,11 @@ BREAK = "<br>"
 
 _KEPT_EMPTY = frozenset("td th tr table tbody thead tfoot colgroup pre audio video iframe math hr source track".split())
 _NEVER_EMPTY = frozenset("img br hr col wbr source track".split())
+_PLAIN = frozenset("p div span section b i em strong u s small sub sup li ul".split())
 _MOST_BREAKS = 2
 _SPACES = " \t\n\r"
 # Line breaks and rules; <pre>, of which a parser drops the first line break; a start tag with nothing before an end tag.
-_UNTIDY = re.compile(r"<(?:[bh]r|pre|picture)\b|<(?!/|(?:img|col|wbr|source|track)\b)[^>]*+>(?:\s|&nbsp;)*+</")
+_UNTIDY = re.compile(r"<(?:[bh]r|pre|picture)\b|<(?!/|(?:img|col|wbr|source|track)\b)[^>]*+>(?>(?:\s|&nbsp;)*)</")
 
 
 def is_tidy(markup: str) -> bool:
@@ -23,9 +24,21 @@ def is_tidy(markup: str) -> bool:
     return _UNTIDY.search(markup) is None and not markup.startswith("&nbsp;") and not markup.endswith("&nbsp;")
 
 
-def tidy(pieces: Iterable[str]) -> str:
-    """The markup of these tags and (escaped) texts without what shows nothing. Inside <pre> and MathML all stays."""
-    return "".join([markup for _, markup in _Tidy().run(pieces)])
+def tidy(pieces: Iterable[str]) -> tuple[str, bool]:
+    """The markup of these tags and (escaped) texts without what shows nothing. Inside <pre> and MathML all stays.
+
+    With whether the walk would see the same in it: it would not where an element is gone that meant something.
+    """
+    before = [piece for piece in pieces if piece]
+    plain = True
+    while True:
+        once = _Tidy()
+        after = [markup for _, markup in once.run(before)]
+        plain = plain and once.plain
+        # What goes at an edge can bring something else there. Pieces of text are joined, hence the lengths.
+        if sum(map(len, after)) == sum(map(len, before)):
+            return "".join(after), plain
+        before = after
 
 
 class _Tidy:
@@ -33,6 +46,7 @@ class _Tidy:
         self.out: list[Piece] = []
         self.open: list[int] = []  # where in `out` the open elements begin
         self.exact = 0  # <pre> and <math> open
+        self.plain = True  # only elements went that mean nothing
 
     def run(self, pieces: Iterable[str]) -> list[Piece]:
         for markup in pieces:
@@ -94,6 +108,9 @@ class _Tidy:
         if tag in ("pre", "math"):
             self.exact -= 1
         block = tag in BLOCKS
+        if tag == "picture" and not any(t == "img" for t, _ in self.out[start:]):
+            self._unwrap(start)
+            return
         last = self.out[-1]
         if not last[0] and last[1][-1] not in _SPACES and last[1][-1] != ";":
             self.out.append(piece)  # it ends with text: nothing to tidy
@@ -103,6 +120,7 @@ class _Tidy:
         inside = self.out[start + 1 :] if len(self.out) - start < 6 else None
         if inside is not None and tag not in _KEPT_EMPTY and ' id="' not in self.out[start][1] and not self.exact:
             if all(not t and not _strip(markup) for t, markup in inside):
+                self.plain = self.plain and tag in _PLAIN
                 del self.out[start:]
                 if block:
                     self._line_break(("br", BREAK))  # an empty block, too, parts what is before from what comes after
@@ -111,12 +129,21 @@ class _Tidy:
                         self._text(space)
                 return
             if not block and all((not t and not _strip(markup)) or t == "br" for t, markup in inside):
+                self.plain = self.plain and tag in _PLAIN
                 del self.out[start]
                 return
-            if tag == "picture" and not any(t == "img" for t, _ in inside):
-                del self.out[start:]
-                return
         self.out.append(piece)
+
+    def _unwrap(self, start: int) -> None:
+        """Takes away a picture of nothing; what else is in it stays."""
+        inside = [piece for piece in self.out[start + 1 :] if piece[0] != "source"]
+        del self.out[start:]
+        self.plain = False
+        for piece in inside:
+            if piece[0]:
+                self.out.append(piece)
+            else:
+                self._text(piece)
 
     def _trim_end(self) -> None:
         """Takes line breaks off the end of a block, also out of the inline elements that end with it."""

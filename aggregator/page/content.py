@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 
 # The sanitiser writes attributes in double quotes, with quotes inside them escaped.
-_REST = r'(?=[\s>])((?:[^<>"]++|"[^"]*+")*+)>'
+_REST = r'(?=[\s>])((?>(?:[^<>"]++|"[^"]*+")*))>'
 _TAG = re.compile(rf"<(/?)(h[1-6]|img|audio|video){_REST}")
 # A link that holds pictures only: without words for these, nobody who can't see them knows of it.
-_PICTURE_LINK = re.compile(rf"<a{_REST}(?:\s|<img{_REST})*+</a>")
+_PICTURE_LINK = re.compile(rf"<a{_REST}(?>(?:\s|<img{_REST})*)</a>")
 _ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 
 

@@ -58,7 +58,7 @@ _KNOWN_PREFIXES = {
 
 _TOKEN = re.compile(
     r"<!\[CDATA\[(?P<cdata>(?:(?!<!\[CDATA\[).)*?)\]\]>|(?P<open><!\[CDATA\[)|(?P<drop><!--(?:(?!<!--).)*?-->|<\?[^<>]*\?>)"
-    r"|<(?P<end>/?)(?P<name>[A-Za-z_][\w.:-]{0,100})(?P<attributes>(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+)>"
+    r"|<(?P<end>/?)(?P<name>[A-Za-z_][\w.:-]{0,100})(?P<attributes>(?>(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*))>"
     r"|<(?P<end2>/?)(?P<name2>[A-Za-z_][\w.:-]{0,100})(?P<attributes2>(?:[\s/][^<>]*)?)>|(?P<less><)|\]\](?P<close>>)",
     re.S,
 )

@@ -15,7 +15,7 @@ _WITHIN = ("http://www.w3.org/1999/xhtml", "http://www.w3.org/2000/svg", "http:/
 
 MOST_ELEMENTS = 5_000  # in one entry, and outside of all: feedparser's time grows with their square
 
-_START_TAG = re.compile(rb"<(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>")
+_START_TAG = re.compile(rb"<(?>(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*)>")
 
 Context = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 

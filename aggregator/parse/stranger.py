@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 from aggregator.soup import soup
 
 _PAGE = re.compile(
-    r"\s*+(?:<!--(?:(?!-->).){0,2000}+-->\s*+|<\?xml[^>]{0,200}+>\s*+)*+<(?:!doctype\s+html|html|head|body)\b",
+    r"\s*+(?>(?:<!--(?>(?:(?!-->).){0,2000})-->\s*+|<\?xml[^>]{0,200}+>\s*+)*)<(?:!doctype\s+html|html|head|body)\b",
     re.S | re.I,
 )
 _FEED_TYPES = {

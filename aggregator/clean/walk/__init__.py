@@ -83,7 +83,9 @@ def _once(html: str, place: Place) -> tuple[Cleaned, bool]:
     raw = "".join(sheet.out).strip()
     orderly = is_tidy(raw)
     if not orderly:
-        raw = tidy(sheet.out).strip()
+        raw, plain = tidy(sheet.out)
+        raw = raw.strip()
+        settled = settled and plain
     safe = sanitize(raw)
     text = sheet.text if orderly and safe == raw and not removed else None
     if text is None:

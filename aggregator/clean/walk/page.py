@@ -141,11 +141,11 @@ class Page(Writer):
             self._embed(self.rules.embeds.link(frame, self.values.base))
             return False
         if tag in GAPS:
-            self._close(GAPS[tag])
+            self._part(GAPS[tag])
         kept = self.values.kept(name, values, self._inside["picture"] > 0)
         name = name if self._allowed(name, kept) else ""
         self._push(tag, name)
-        if not name and tag in GAPS and not self._special:
+        if not name and tag in GAPS and not self._inside["math"]:
             self.out.append(BREAK)
         if "class" in values or "id" in values:
             marks = f"{values.get('class', '')} {values.get('id', '')}"[:500]

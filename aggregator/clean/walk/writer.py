@@ -61,9 +61,9 @@ class Writer:
         if source in ("noscript", "math"):
             self._special -= 1
             self._noscript -= source == "noscript"
-        if source in GAPS:
-            self._close(GAPS[source])
-            if not name and not self._special:
+        if source in GAPS and not self._noscript:
+            self._part(GAPS[source])
+            if not name and not self._inside["math"]:
                 self.out.append(BREAK)  # what it held stays in lines of its own
         if name:
             self._inside[name] -= 1
@@ -76,7 +76,7 @@ class Writer:
                     self._permalink_ends(first)
             elif name in names.PLAYERS:
                 self._player_ends(first)
-        if source == "form":
+        if source == "form" and not self._inside["math"]:
             self._form_ends(first)
         if self._hint is not hint:
             self._set_hint(hint)
@@ -86,6 +86,15 @@ class Writer:
         self._players += number * (name in names.PLAYERS)
         self._protecting += number * (name in names.PROTECTING)
         self._headings += number * (name in names.HEADINGS)
+
+    def _part(self, gap: str) -> None:
+        """A block begins or ends. In a formula there are none: a blank parts what it held from what is around it."""
+        if not self._inside["math"]:
+            self._close(gap)
+        else:
+            self.out.append(" ")
+            if self.current.texts:
+                self.current.texts.append(" ")
 
     def _close(self, gap: str) -> None:
         """Ends the run: what follows is parted from it by `gap`."""
