@@ -12,8 +12,9 @@ import asyncio
 import contextlib
 import dataclasses
 import sqlite3
+from array import array
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,7 @@ from typing import Self, TypeVar
 from aggregator import schedule
 from aggregator.config import Config
 from aggregator.digest import subject_of
-from aggregator.engine import Engine, Workers
+from aggregator.engine import Engine, Workers, trim
 from aggregator.errand import Carrier
 from aggregator.errors import FetchError, ParseError
 from aggregator.fetch import client_for
@@ -41,7 +42,7 @@ from aggregator.websub import Subscriber, public_url
 
 T = TypeVar("T")
 
-AT_ONCE = 2000  # polls under way, most of which wait for their turn; each takes some 4 KiB
+AT_ONCE = 2000  # polls under way; each takes some 4 KiB
 BATCH = 50  # polls in one transaction
 _CLOCK_SLACK = timedelta(seconds=5)  # a clock that is set back by less needs no second thought
 TAGGED_AT_ONCE = 500  # stored articles that are judged in one go after the tag rules have changed
@@ -72,7 +73,7 @@ class Poll:
     unreachable: bool = False
     excused: bool = False  # failed, but through no fault of the feed: the network is down, its host asked for a rest
     seconds: float = 0.0  # of the fetch
-    articles: tuple[int, ...] = ()  # the new ones
+    articles: Sequence[int] = ()  # the new ones
 
     @property
     def not_modified(self) -> bool:
@@ -123,6 +124,7 @@ class Aggregator:
         return self._poller.network
 
     async def __aenter__(self) -> Self:
+        trim()  # this process holds what the workers have read, if only for a while
         self._writer = ThreadPoolExecutor(1, "writer")  # SQLite's one writer; commits must not hold the loop up
         self._stack = contextlib.AsyncExitStack()
         try:
@@ -239,14 +241,28 @@ class Aggregator:
                 self._unwritten.add(due.feed)
             await deliver(outcome, unreachable)
 
-        async def some() -> None:
-            for due in waiting:
-                await asyncio.create_task(poll(due))
+        tasks: set[asyncio.Task[None]] = set()
+        errors: list[BaseException] = []
 
-        waiting = iter(dues)
-        tasks = [asyncio.create_task(some()) for _ in range(min(len(dues), AT_ONCE))]
+        def ended(task: asyncio.Task[None]) -> None:
+            tasks.discard(task)
+            room.release()
+            if not task.cancelled() and (error := task.exception()) is not None:
+                errors.append(error)
+
+        room = asyncio.Semaphore(AT_ONCE)
         try:
-            await asyncio.gather(*tasks)
+            for due in dues:
+                await room.acquire()
+                await self.client.uncrowded()
+                task = asyncio.create_task(poll(due))
+                tasks.add(task)
+                task.add_done_callback(ended)
+                await asyncio.sleep(0)  # it goes as far as it can, which is where it shows whether there is a crowd
+            while tasks:
+                await asyncio.wait(tasks)
+            if errors:
+                raise errors[0]
             if self.network.down and held:
                 await self._forgive()
                 held = [self._poller.excused(outcome) for outcome in held]
@@ -491,7 +507,7 @@ class Aggregator:
             error=outcome.error,
             excused=outcome.excused,
             seconds=outcome.seconds,
-            articles=tuple(articles),
+            articles=array("q", articles),  # of each feed till the end of the pass: a quarter of a tuple
         )
 
     def _sync(self) -> None:
@@ -501,12 +517,8 @@ class Aggregator:
             self.store.tags.begin(self.config.tag_filters())
         self._tag()  # at once those that the merged feeds show, the older ones with the ticks
         self._rewind(self.clock())
-        rows = Read(self.store.connection).feeds()
-        self._by_id = {
-            row["id"]: self._poller.subscriptions[row["configured_url"]]
-            for row in rows
-            if row["configured_url"] in self._poller.subscriptions
-        }
+        known = self._poller.subscriptions
+        self._by_id = {feed: known[url] for url, feed in Read(self.store.connection).numbers().items() if url in known}
 
     def _tag(self) -> bool:
         """Judges some of the articles that other tag rules were in force for."""

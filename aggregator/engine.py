@@ -24,11 +24,11 @@ import pebble
 from aggregator.digest import Digest, Job, digest
 from aggregator.errors import ParseError
 
-_DESKS = 64  # documents being digested or waiting for their commit; with all that is made of one, half a megabyte each
+_DESKS = 32  # documents being digested or waiting for their commit; with all that is made of one, half a megabyte each
 TIME_LIMIT = 20.0  # seconds of one document
 MEMORY_LIMIT = 2**30  # bytes of address space of one worker; the largest honest documents take a quarter of it
 _LARGE = 2**19  # bytes
-_M_MMAP_THRESHOLD = -3  # malloc.h
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
 
 try:
     import resource
@@ -99,7 +99,6 @@ class Workers:
         """Digests in a worker, as soon as there is room. The caller's task has a desk for its document till it ends."""
         await self._sit_down(job)
         if self._pool is None:
-            trim()  # this process holds what they have read, if only for a while
             context = _context()
             self._pool = pebble.ProcessPool(
                 max_workers=self.count, initializer=_prepare, initargs=(self.memory_limit,), context=context
@@ -137,17 +136,20 @@ def _context() -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([digest.__module__])
+    context.set_forkserver_preload(["aggregator.nursery"])
     return context
 
 
 def trim() -> None:
     """Lets large blocks go back to the system when they are freed, as they do until one was freed (mallopt(3)).
 
-    Else a process that has once read a document of 10 MB keeps five times that for good.
+    Else a process that has once read a document of 10 MB keeps five times that for good. Threads share one heap, too:
+    what one of them freed is no use to the others else. Call it before there are any.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library than glibc
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        library.mallopt(_M_ARENA_MAX, 1)
 
 
 def _prepare(limit: int) -> None:

@@ -203,7 +203,7 @@ class Site:
 def channels(read: Read, config: Config) -> Iterator[Channel]:
     """The merged feed, one for each tag, and those of `output.feeds`."""
     output = config.output
-    ids = {row["configured_url"]: row["id"] for row in read.feeds()}
+    ids = read.numbers() if output.feeds else {}
 
     def channel(title: str, path: str, choice: Choice | None) -> Channel:
         return Channel(title, config.site, path, tuple(read.stories(output.items, choice)), output.hub)
@@ -229,10 +229,12 @@ def _is_named(subscription: Subscription, more: OutputFeed) -> bool:
 
 
 def _outlines(read: Read, subscriptions: tuple[Subscription, ...]) -> Iterator[Outline]:
-    rows = {row["configured_url"]: row for row in read.feeds()}
-    for subscription in subscriptions:
-        if row := rows.get(subscription.url):
-            yield Outline(row["title"], row["url"], row["home_page_url"], subscription.tags)
+    wanted = {subscription.url: subscription.tags for subscription in subscriptions}
+    known = {row[0]: row for row in read.names() if row[0] in wanted}
+    for url, tags in wanted.items():
+        if url in known:
+            _, title, address, home_page = known[url]
+            yield Outline(title, address, home_page, tags)
 
 
 def _checked(channel: Channel, kind: str, at: datetime) -> Callable[[], bytes]:

@@ -22,7 +22,7 @@ FLOORS = [
     {"engine", "store", "ping", "pages"},
     {"stories", "site", "page", "websub"},
     {"replay", "errand"},
-    {"poller", "cluster"},
+    {"poller", "cluster", "nursery"},
     {"app", "server", "demo"},
     {"web"},
     {"daemon", "visit"},

@@ -5,6 +5,7 @@ guard      which numbers may be connected
 connect    names into numbers into connections
 wire       one connection, one request, one answer
 lenient    heads that are not quite HTTP
+library    httpx without what nobody here uses
 transport  httpx over that wire, through a proxy where there is one
 client     the hops of one poll: validators, redirects, secrets, the deadline
 decode     Content-Encoding under a cap

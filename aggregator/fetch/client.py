@@ -12,8 +12,6 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
 
-import httpx
-
 from aggregator import schedule
 from aggregator.errors import FetchError
 from aggregator.fetch.address import Address, join, parse
@@ -21,6 +19,7 @@ from aggregator.fetch.connect import Dialer, Names
 from aggregator.fetch.decode import Decoder
 from aggregator.fetch.explain import explain
 from aggregator.fetch.guard import Guard
+from aggregator.fetch.library import httpx
 from aggregator.fetch.transport import Transport
 from aggregator.fetch.turns import Turn, Turns
 from aggregator.model import Request, Response
@@ -82,6 +81,10 @@ class Client:
                 await self.names.addresses(address.host)
         async with self._hosts[url], self._turns.turn() as turn:
             yield turn
+
+    async def uncrowded(self) -> None:
+        """Waits while many wait for nothing but a turn: to begin more fetches then would only cost memory."""
+        await self._turns.uncrowded()
 
     async def get(self, request: Request, turn: Turn | None = None) -> Response | FetchError:
         """One GET, redirects followed. Never raises for what a server or a network does."""

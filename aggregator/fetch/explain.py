@@ -6,9 +6,9 @@ import os
 import ssl
 
 import h11
-import httpx
 
 from aggregator.errors import FetchError
+from aggregator.fetch.library import httpx
 from aggregator.fetch.wire import Broken
 
 

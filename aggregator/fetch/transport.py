@@ -10,10 +10,9 @@ import functools
 import ssl
 from collections.abc import AsyncIterator
 
-import httpx
-
 from aggregator.fetch.address import Address
 from aggregator.fetch.connect import Dialer
+from aggregator.fetch.library import httpx
 from aggregator.fetch.wire import Broken, Pipe, Wire
 
 

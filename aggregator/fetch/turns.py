@@ -25,12 +25,25 @@ class Turns:
         self.most = max(4, min(most, files))
         self._free = asyncio.Semaphore(self.most)
         self._room = max(0, min(_ASIDE * most, files - self.most))
+        self._waiting = 0
+        self._moved = asyncio.Event()
+
+    async def uncrowded(self) -> None:
+        """Waits while as many wait for a turn as can have one: who comes later does better not to begin yet."""
+        while self._waiting >= self.most:
+            self._moved.clear()
+            await self._moved.wait()
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[Turn]:
         """Waits for a turn."""
         turn = Turn(self)
-        await turn.take()
+        self._waiting += 1
+        try:
+            await turn.take()
+        finally:
+            self._waiting -= 1
+            self._moved.set()
         try:
             yield turn
         finally:

@@ -108,7 +108,8 @@ class Feeds:
         known = {
             row["configured_url"]: row
             for row in self.connection.execute(
-                "SELECT feeds.*, not_before FROM feeds LEFT JOIN _polling ON feed_id = id"
+                "SELECT id, configured_url, title, role, state, next_poll_at, last_fetched_at, not_before "
+                "FROM feeds LEFT JOIN _polling ON feed_id = id"
             )
         }
         wanted = {subscription.url: subscription for subscription in subscriptions}

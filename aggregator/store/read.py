@@ -6,7 +6,7 @@ import json
 import sqlite3
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -108,6 +108,17 @@ class Read:
     def feeds(self) -> list[Row]:
         """All feeds, by title."""
         return _rows(self.connection.execute("SELECT * FROM feeds ORDER BY title, id"))
+
+    def numbers(self) -> dict[str, int]:
+        """Configured URL -> id, of all feeds."""
+        return {
+            row["configured_url"]: row["id"] for row in self.connection.execute("SELECT id, configured_url FROM feeds")
+        }
+
+    def names(self) -> Iterator[tuple[str, str, str, str | None]]:
+        """(configured URL, title, URL, home page) of all feeds."""
+        rows = self.connection.execute("SELECT configured_url, title, url, home_page_url FROM feeds")
+        return (tuple(row) for row in rows)
 
     def gauges(self, now: datetime) -> Row:
         """Numbers of feeds by state, of failing ones, how long the one longest due has waited, and what is stored."""
@@ -232,6 +243,8 @@ class Read:
 
     def copies_among(self, articles: Sequence[int]) -> int:
         """How many of these articles are not the lead of their story."""
+        if not articles:
+            return 0
         row = self.connection.execute(
             "SELECT count(*) FROM articles JOIN stories ON stories.id = story_id "
             "WHERE articles.id IN (SELECT value FROM json_each(?)) AND lead_article_id <> articles.id",
