@@ -13,11 +13,12 @@ import contextlib
 import dataclasses
 import sqlite3
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -46,7 +47,7 @@ AT_ONCE = 2000  # polls under way; each takes some 4 KiB
 BATCH = 50  # polls in one transaction
 _CLOCK_SLACK = timedelta(seconds=5)  # a clock that is set back by less needs no second thought
 TAGGED_AT_ONCE = 500  # stored articles that are judged in one go after the tag rules have changed
-BATCH_ITEMS = 500  # entries in one, about: what one transaction writes must all stand in the WAL
+BATCH_ITEMS = 250  # entries in one, about: the workers go on with other documents than those being written
 POLLS_KEPT = timedelta(days=30)  # rows of `fetches`
 UPKEEP = timedelta(minutes=1)  # between two looks for something to prune, when the last one found nothing
 _BACKLOG = 10  # stories of a feed added later that may enter the merged feed at once, or a fifth of it
@@ -207,16 +208,25 @@ class Aggregator:
         Where no feed of several can be reached at all, the network is down: nobody's fault, and all are tried soon.
         """
         self.claim(dues)
+        feeds, waiting = array("q", (due.feed for due in dues)), deque(dues)
+        del dues  # who gave them may not keep them, and there may be ten thousand
         reached = asyncio.Event()
         held: list[Outcome] = []
-        results: list[asyncio.Future[Poll]] = []
+        polls: list[Poll] = []
+        unwritten: set[asyncio.Future[Poll]] = set()
+
+        def done(feed: int, future: asyncio.Future[Poll]) -> None:
+            self._unwritten.discard(feed)
+            unwritten.discard(future)
+            if not future.cancelled():
+                polls.append(future.result())
+                if heard is not None:
+                    heard(polls[-1])
 
         async def commit(outcome: Outcome, unreachable: bool) -> asyncio.Future[Poll]:
             future: asyncio.Future[Poll] = asyncio.get_running_loop().create_future()
-            future.add_done_callback(lambda _: self._unwritten.discard(outcome.due.feed))
-            if heard is not None:
-                future.add_done_callback(lambda done: None if done.cancelled() else heard(done.result()))
-            results.append(future)
+            unwritten.add(future)
+            future.add_done_callback(partial(done, outcome.due.feed))
             await self._outcomes.put((outcome, future, unreachable))
             return future
 
@@ -252,10 +262,10 @@ class Aggregator:
 
         room = asyncio.Semaphore(AT_ONCE)
         try:
-            for due in dues:
+            while waiting:
                 await room.acquire()
                 await self.client.uncrowded()
-                task = asyncio.create_task(poll(due))
+                task = asyncio.create_task(poll(waiting.popleft()))
                 tasks.add(task)
                 task.add_done_callback(ended)
                 await asyncio.sleep(0)  # it goes as far as it can, which is where it shows whether there is a crowd
@@ -270,15 +280,19 @@ class Aggregator:
                 self.network.blamed.update(self.network.silent)
             for outcome in held:
                 await commit(outcome, True)
-            polls = await asyncio.gather(*results)
+            if unwritten:
+                await asyncio.wait(unwritten)
             # Which article leads is settled only when all have come: an origin may be polled after its copy.
             copies = await self.read(lambda read: [read.copies_among(poll.articles) for poll in polls])
-            return [dataclasses.replace(poll, copies=number) for poll, number in zip(polls, copies, strict=True)]
+            return [
+                poll if poll.copies == number else dataclasses.replace(poll, copies=number)
+                for poll, number in zip(polls, copies, strict=True)
+            ]
         finally:
             for task in tasks:
                 task.cancel()
-            self._busy.difference_update(due.feed for due in dues)
-            self._unwritten.difference_update(due.feed for due in dues)
+            self._busy.difference_update(feeds)
+            self._unwritten.difference_update(feeds)
 
     async def publish(self) -> int:
         """Brings the published documents up to date; gives how many changed. `site.faults` says what went wrong."""

@@ -83,7 +83,7 @@ class Client:
             yield turn
 
     async def uncrowded(self) -> None:
-        """Waits while many wait for nothing but a turn: to begin more fetches then would only cost memory."""
+        """Waits while many wait for a turn, or with a document: to begin more fetches then would only cost memory."""
         await self._turns.uncrowded()
 
     async def get(self, request: Request, turn: Turn | None = None) -> Response | FetchError:
@@ -227,6 +227,8 @@ class _Poll:
             async for chunk in self._turn.patient(chunks) if self._turn is not None else chunks:
                 decoder.feed(chunk)
             body = decoder.body()
+            if self._turn is not None:
+                self._turn.laden()
         seconds = asyncio.get_running_loop().time() - self._start
         return Response(str(address), status, headers, body, tuple(self.redirects), seconds)
 

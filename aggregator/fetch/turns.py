@@ -13,6 +13,7 @@ except ImportError:  # not on Windows
 
 PATIENCE = 0.25  # seconds without a byte, after which others may go on: 1,000 that hang cost the next one 2.5
 _ASIDE = 10  # times as many may hang beside those at work
+_CROWD = 4  # a crowd is one for each so many turns
 _SMALL = 2**16  # bytes of a body, up to which it may wait aside; what is large in memory keeps its turn
 _OTHERS = 40  # file descriptors for the database, the workers and who reads our pages
 
@@ -25,12 +26,13 @@ class Turns:
         self.most = max(4, min(most, files))
         self._free = asyncio.Semaphore(self.most)
         self._room = max(0, min(_ASIDE * most, files - self.most))
-        self._waiting = 0
+        self._waiting = self._laden = 0
         self._moved = asyncio.Event()
 
     async def uncrowded(self) -> None:
-        """Waits while as many wait for a turn as can have one: who comes later does better not to begin yet."""
-        while self._waiting >= self.most:
+        """Waits while many wait for a turn, or have their document and wait until it is read: to begin more fetches would
+        bring nothing but more to hold."""
+        while self._waiting + self._laden > self.most // _CROWD:
             self._moved.clear()
             await self._moved.wait()
 
@@ -55,7 +57,7 @@ class Turn:
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
-        self._aside = False
+        self._aside = self._laden = False
 
     async def take(self) -> None:
         """Waits until it is one of those at work."""
@@ -63,8 +65,16 @@ class Turn:
         self._turns._room += self._aside
         self._aside = False
 
+    def laden(self) -> None:
+        """Says that its document is in memory, from now to the end of the turn."""
+        self._turns._laden += not self._laden
+        self._laden = True
+
     def end(self) -> None:
         """Makes room for the next."""
+        if self._laden:
+            self._turns._laden -= 1
+            self._turns._moved.set()
         if self._aside:
             self._turns._room += 1
         else:

@@ -78,11 +78,16 @@ _DUE = (
 )
 
 
+_NO_WISHES, _NO_MOVE = Wishes(), Move()
+
+
 def _due(row: sqlite3.Row) -> Due:
+    # Of a night's ten thousand most have one address, and ask for nothing: what is the same is there once.
+    url, validators_url = row["configured_url"], row["validators_url"]
     return Due(
         feed=row["id"],
-        url=row["url"],
-        configured_url=row["configured_url"],
+        url=url if row["url"] == url else row["url"],
+        configured_url=url,
         title=row["title"],
         failures=row["failures"],
         etag=row["etag"],
@@ -90,9 +95,9 @@ def _due(row: sqlite3.Row) -> Due:
         body_hash=row["body_hash"],
         ttl=timedelta(seconds=row["ttl_seconds"]) if row["ttl_seconds"] else None,
         due_at=from_text(row["next_poll_at"]),
-        validators_url=row["validators_url"],
-        wishes=Wishes.from_text(row["wishes"]),
-        move=Move(row["moving_to"], row["moving_seen"] or 0),
+        validators_url=url if validators_url == url else validators_url,
+        wishes=Wishes.from_text(row["wishes"]) if row["wishes"] else _NO_WISHES,
+        move=Move(row["moving_to"], row["moving_seen"] or 0) if row["moving_to"] else _NO_MOVE,
         pushed_until=from_text(row["pushed_until"]) if row["pushed_until"] else None,
     )
 
