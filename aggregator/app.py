@@ -437,6 +437,7 @@ class Aggregator:
     async def _commit_forever(self) -> None:
         while True:
             batch = [await self._outcomes.get()]
+            await asyncio.sleep(0.03)
             items = len(batch[0][0].items)
             while len(batch) < BATCH and items < BATCH_ITEMS and not self._outcomes.empty():
                 batch.append(self._outcomes.get_nowait())
@@ -473,7 +474,7 @@ class Aggregator:
         if any(poll.new or poll.changed for poll in polls):
             self.dirty = True
         return [
-            dataclasses.replace(poll, unreachable=unreachable)
+            dataclasses.replace(poll, unreachable=True) if unreachable else poll
             for poll, (_, unreachable) in zip(polls, outcomes, strict=True)
         ]
 

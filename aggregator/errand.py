@@ -80,7 +80,7 @@ class Runner:
         """Asks for the feed, and digests what is new. What server and document do is a value; raises for our faults."""
         url, config, client = errand.request.url, self.config(), self._client()
         async with client.slot(url) as turn:
-            now, until = self.clock(), self.resting.get(host_of(url))
+            now, until = self.clock(), self.resting.get(host_of(url)) if self.resting else None
             if until is not None and now < until <= now + schedule.LONGEST:  # else the clock was set back since
                 return Found(now, rest=until)
             response = await client.get(errand.request, turn)
@@ -89,11 +89,14 @@ class Runner:
                 found = Found(now, response)
                 self.heed(url, found)
                 return found
-            found = Found(now, dataclasses.replace(response, body=b""), len(response.body))
+            bare = dataclasses.replace(response, body=b"") if response.body else response
+            found = Found(now, bare, len(response.body))
             if is_own(response.url, config.output, config.server) or own.claims(response.body, config.site):
                 return Found(now, FetchError("is our own output, which would echo for ever", 200))
+            if response.status == 304:
+                return found
             mark = _mark(response, errand.subscription)
-            if response.status == 304 or mark == errand.body_hash:
+            if mark == errand.body_hash:
                 return found
             [memory] = await self.recall([errand.feed])
             job = job_for(response, errand.subscription, memory)

@@ -7,6 +7,7 @@ bytes that can't stand in a request line are percent-encoded, all others stay.
 from __future__ import annotations
 
 import base64
+import functools
 import re
 import socket
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class Address:
         return self.origin == other.origin or (upgrade and self.host == other.host)
 
 
+@functools.lru_cache(1024)  # each poll asks more than once
 def parse(url: str) -> Address:
     """The parts of an address. Raises FetchError where it is none that can be fetched; the message holds no secret."""
     url = _ascii(url.strip())

@@ -111,6 +111,8 @@ class Retention:
 
     def wanted(self, feed: int, items: Sequence[Item], before: datetime | None) -> list[Item]:
         """The items that are to be stored: not those pruned before, nor new ones that would be pruned at once."""
+        if not items:
+            return []
         buried = self.connection.execute("SELECT 1 FROM _tombstones WHERE feed_id = ? LIMIT 1", (feed,)).fetchone()
         return [
             item
