@@ -170,6 +170,9 @@ class Documents:
             return _unauthorized()
         target = ALIASES.get(path)
         document = self.site.find(path or "index.html")
+        if (path or "index.html") in self.site.awaited:
+            told = "503: the feeds are being polled for the first time; try again in a moment\n"
+            return PlainTextResponse(told, 503, {"Retry-After": "10", **_SAFE})
         if target is None and document is None and path not in _OTHERS:
             return PlainTextResponse("404: there is nothing here; the merged feed is at /feed.atom\n", 404, _SAFE)
         if method not in ("GET", "HEAD"):

@@ -161,6 +161,7 @@ def test_no_rule_touches_the_middle(row: dict[str, object]) -> None:
 @example("&nbsp;<b id=location></br>word")  # a break at the edge, once the blank before it is gone
 @example("<picture>word<rp>word<ul>")  # a picture of nothing, with words in it
 @example("wordword<h1>Share this<code href=x>")  # kept for an element that is tidied away
+@example("wordwordwordword</p>Read more<hr><hr><hr><hr>")  # rules at the edge hid what is before them
 @example("<math><form>word</form>word")
 @example("&amp;<object><noscript><dl lang=de></object>word")
 @example("their patience.</p>submitted by <a>u/a><br>˨ _<n><a href=t>]<a/> <n>\n")  # blanks in links

@@ -253,6 +253,31 @@ def test_a_changed_file_is_in_force_and_a_bad_one_is_not(web: Web, tmp_path: Pat
     )  # fmt: skip
 
 
+def test_an_end_in_the_middle_of_a_change_is_an_end(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tick that puts a changed file in force must not hide from its caller that all is over."""
+    config = config_for(tmp_path, web.url("/a"))
+
+    async def work() -> bool:
+        daemon = Daemon(config, engine=Here())
+        async with daemon.opened():
+            reached = asyncio.Event()
+
+            async def hang() -> bool:
+                reached.set()
+                await asyncio.sleep(60)
+                return False
+
+            monkeypatch.setattr(daemon.aggregator, "follow", hang)
+            change = asyncio.create_task(daemon.reload())
+            await reached.wait()
+            daemon.stop()
+            change.cancel()
+            await asyncio.wait([change])
+            return change.cancelled()
+
+    assert asyncio.run(work())
+
+
 def test_a_changed_file_of_cleaning_rules_is_in_force_and_a_bad_one_is_not(web: Web, tmp_path: Path) -> None:
     text = "<p>The northern mole is rebuilt before the winter storms arrive.</p><p>Sent to you by the harbour.</p>"
     web.pages["/a"] = Answer(rss(Post("Mole", text, "http://x.example/1")))

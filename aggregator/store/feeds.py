@@ -245,6 +245,11 @@ class Feeds:
                 (to_text(next_poll), feed),
             )
 
+    def last_polled(self) -> datetime | None:
+        """When the newest poll on record was made."""
+        [[latest]] = self.connection.execute("SELECT max(last_fetched_at) FROM feeds")
+        return from_text(latest) if latest else None
+
     def rewind(self, intervals: Mapping[str, timedelta], now: datetime) -> None:
         """After the clock jumped back: no feed waits longer than its own interval (by configured URL)."""
         rows = self.connection.execute(

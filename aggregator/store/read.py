@@ -74,6 +74,14 @@ class Read:
             where += f" AND EXISTS (SELECT 1 FROM articles WHERE story_id = stories.id AND {' AND '.join(article)})"
         return self._stories(f"{where} ORDER BY stories.published_at DESC, stories.id DESC LIMIT :most", values)
 
+    def is_blank(self) -> bool:
+        """Whether nothing is known yet: no story is stored, and none of the feeds has been polled with success."""
+        [[blank]] = self.connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM feeds WHERE state = 'active') AND NOT EXISTS (SELECT 1 FROM stories) "
+            "AND NOT EXISTS (SELECT 1 FROM feeds WHERE last_fetched_at IS NOT NULL AND last_error IS NULL)"
+        )
+        return bool(blank)
+
     def archived(self, page: int) -> list[Story]:
         """The stories of an archive page, newest first."""
         where = "WHERE stories.id IN (SELECT story_id FROM _archive WHERE page = :page)"

@@ -218,6 +218,7 @@ def guided(seconds: float, name: str) -> None:
             "-max_len=20000",
             "-timeout=30",
             "-rss_limit_mb=2048",
+            f"-artifact_prefix={tempfile.gettempdir()}/",
         ]
         atheris.Setup(arguments, TARGETS[name])
         atheris.Fuzz()
