@@ -11,7 +11,6 @@ import signal
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from apscheduler.job import Job
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -21,6 +20,7 @@ from aggregator import config as configuration
 from aggregator.app import Aggregator, Poll
 from aggregator.config import Config
 from aggregator.engine import Engine
+from aggregator.errand import host_of
 from aggregator.errors import ConfigError, StoreError
 from aggregator.health import Health
 from aggregator.metrics import TYPE as METRICS_TYPE
@@ -163,7 +163,7 @@ class Daemon:
                 log.warning("%s is another file now, and was opened anew", self.config.database)
             dues = await self.aggregator.due()
             # Many feeds of one host are not asked for in one second, as they would be after a start or a long night.
-            self._start(spread(((urlsplit(due.url).netloc, due) for due in dues), self.config.fetch.per_host))
+            self._start(spread(((host_of(due.url), due) for due in dues), self.config.fetch.per_host))
             if self.aggregator.network.down and _now() >= self._probed + PROBE:
                 self._probed = _now()
                 self._start(await self.aggregator.probe())
