@@ -50,7 +50,7 @@ BATCH = 50  # polls in one transaction
 _CLOCK_SLACK = timedelta(seconds=5)  # a clock that is set back by less needs no second thought
 TAGGED_AT_ONCE = 500  # stored articles that are judged in one go after the tag rules have changed
 GATHER = 0.03  # seconds that others have to come into the same transaction
-BATCH_ITEMS = 250  # entries in one, about: the workers go on with other documents than those being written
+BATCH_ITEMS = 200  # entries in one, about: the workers go on with other documents than those being written
 POLLS_KEPT = timedelta(days=30)  # rows of `fetches`
 UPKEEP = timedelta(minutes=1)  # between two looks for something to prune, when the last one found nothing
 _BACKLOG = 10  # stories of a feed added later that may enter the merged feed at once, or a fifth of it

@@ -6,6 +6,7 @@ rebinding name could answer differently, and odd spellings have become plain num
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 
 from aggregator.errors import FetchError
@@ -29,7 +30,7 @@ class Guard:
 
     def allowed(self, address: str, port: int, host: str) -> bool:
         """Whether `host`, which resolved to `address`, may be connected at `port`."""
-        outer = ipaddress.ip_address(address.partition("%")[0])
+        outer = _number(address.partition("%")[0])
         ip = plain(outer)
         if is_public(ip):
             return True
@@ -49,6 +50,10 @@ class Guard:
         )
 
 
+_number = functools.lru_cache(1024)(ipaddress.ip_address)
+
+
+@functools.lru_cache(1024)
 def is_public(ip: Ip) -> bool:
     """Whether an address can be anybody's in the world (IANA special-purpose registries)."""
     if isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local:

@@ -176,24 +176,23 @@ class Feeds:
         Call after its items are saved.
         """
         at, feed = to_text(outcome.at), outcome.due.feed
-        failures = 0 if outcome.error is None else outcome.due.failures + (0 if outcome.excused else 1)
-        self.connection.execute(
-            "UPDATE feeds SET last_fetched_at = ?, next_poll_at = ?, failures = ?, last_error = ?, "
-            "state = CASE WHEN ? AND state = 'active' THEN 'gone' WHEN ? AND state = 'gone' THEN 'active' ELSE state END, "
-            "last_changed_at = iif(?, ?, last_changed_at) WHERE id = ?",
-            (at, to_text(outcome.next_poll), failures, outcome.error, outcome.gone, outcome.error is None,
-             new + changed > 0, at, feed),
-        )  # fmt: skip
-        if outcome.error is None:
-            self.connection.execute(
-                "UPDATE feeds SET etag = ?, last_modified = ? WHERE id = ?", (outcome.etag, outcome.last_modified, feed)
-            )
+        fine = outcome.error is None
+        failures = 0 if fine else outcome.due.failures + (0 if outcome.excused else 1)
+        # One statement for what every poll changes, and fetched to its end: a poll that brings nothing is a few of these.
+        [(title,)] = self.connection.execute(
+            "UPDATE feeds SET last_fetched_at = ?1, next_poll_at = ?2, failures = ?3, last_error = ?4, "
+            "state = CASE WHEN ?5 AND state = 'active' THEN 'gone' WHEN ?6 AND state = 'gone' THEN 'active' ELSE state END, "
+            "last_changed_at = iif(?7, ?1, last_changed_at), "
+            "etag = iif(?6, ?8, etag), last_modified = iif(?6, ?9, last_modified) WHERE id = ?10 RETURNING title",
+            (at, to_text(outcome.next_poll), failures, outcome.error, outcome.gone, fine, new + changed > 0,
+             outcome.etag, outcome.last_modified, feed),
+        ).fetchall()  # fmt: skip
         self._remember(outcome, new + changed > 0)
         if outcome.feed is not None:
-            self.connection.execute(
-                "UPDATE feeds SET home_page_url = ?, title = iif(?, ?, title) WHERE id = ?",
+            [(title,)] = self.connection.execute(
+                "UPDATE feeds SET home_page_url = ?, title = iif(?, ?, title) WHERE id = ? RETURNING title",
                 (*self._head(outcome.feed, outcome.due), feed),
-            )
+            ).fetchall()
             self.connection.execute(
                 "INSERT OR REPLACE INTO _feed_state (feed_id, body_hash, guid, language, ttl_seconds, flaws, sources) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -212,7 +211,7 @@ class Feeds:
             "error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (feed, at, outcome.status, outcome.bytes, round(outcome.seconds * 1000), new, changed, outcome.error),
         )
-        return str(self.connection.execute("SELECT title FROM feeds WHERE id = ?", (feed,)).fetchone()[0])
+        return str(title)
 
     def _remember(self, outcome: Outcome, news: bool) -> None:
         feed, fine = outcome.due.feed, outcome.error is None
