@@ -270,6 +270,8 @@ class Aggregator:
             while waiting:
                 await room.acquire()
                 await self.client.uncrowded()
+                if len(unwritten) > 4 * BATCH:
+                    await asyncio.wait({next(iter(unwritten))})
                 task = asyncio.create_task(poll(waiting.popleft()))
                 tasks.add(task)
                 task.add_done_callback(ended)
@@ -527,7 +529,7 @@ class Aggregator:
             error=outcome.error,
             excused=outcome.excused,
             seconds=outcome.seconds,
-            articles=array("q", articles),  # of each feed till the end of the pass: a quarter of a tuple
+            articles=array("q", articles) if articles else (),  # held to the end of the pass: a quarter of a tuple
         )
 
     def _sync(self) -> None:

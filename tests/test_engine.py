@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -37,6 +38,8 @@ def work(job: Job) -> Digest | ParseError:
             return ParseError(str(len(bytearray(2**30))))
         case b"die":
             os.kill(os.getpid(), signal.SIGKILL)
+        case b"shared":
+            return ParseError(str(gc.get_freeze_count()))
         case b"raise":
             raise RuntimeError("a bug of ours")
     return digest(job)
@@ -83,6 +86,11 @@ def test_neighbours_of_a_hostile_document_are_unharmed(body: bytes, said: str) -
 def test_more_hanging_documents_than_workers_do_not_stop_the_others() -> None:
     results = digested(b"hang", b"loop", b"hang", GOOD, GOOD)
     assert [type(result) for result in results] == [ParseError] * 3 + [Digest] * 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers are not forked from one that has the imports")
+def test_what_workers_have_in_common_is_left_alone_by_their_collectors() -> None:
+    assert all(int(str(result)) > 10_000 for result in digested(b"shared", b"shared"))
 
 
 def test_no_worker_is_started_for_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
 
 import pytest
@@ -123,3 +124,42 @@ def test_a_thousand_bad_feeds_before_ten_good_ones(kind: str, count: int) -> Non
     seen = campaign(kind, count)
     assert (seen.good, seen.code) == (GOOD, 0)
     assert seen.seconds < MOST_SECONDS
+
+
+def test_nobody_begins_in_a_crowd() -> None:
+    async def work() -> None:
+        turns, leave = Turns(8), asyncio.Event()
+
+        async def fetch(laden: bool) -> None:
+            async with turns.turn() as turn:
+                if laden:
+                    turn.laden()
+                    turn.laden()
+                await leave.wait()
+
+        async def is_crowded() -> bool:
+            await asyncio.sleep(0.01)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(turns.uncrowded(), 0.05)
+                return False
+            return True
+
+        silent = [asyncio.create_task(fetch(False)) for _ in range(5)]
+        laden = [asyncio.create_task(fetch(True)) for _ in range(2)]
+        assert not await is_crowded(), "two with a document, a quarter of eight, are none"
+        laden.append(asyncio.create_task(fetch(True)))
+        assert await is_crowded(), "three are"
+        waits = asyncio.create_task(turns.uncrowded())
+        leave.set()
+        await asyncio.gather(*silent, *laden)
+        await asyncio.wait_for(waits, 5)
+        leave.clear()
+        more = [asyncio.create_task(fetch(False)) for _ in range(8 + 3)]
+        assert await is_crowded(), "three wait for a turn"
+        for task in more[-2:]:
+            task.cancel()
+        assert not await is_crowded(), "who gave up waits no more"
+        leave.set()
+        await asyncio.gather(*more, return_exceptions=True)
+
+    asyncio.run(work())
