@@ -27,8 +27,7 @@ from aggregator.errors import ParseError
 _DESKS = 16  # documents being digested or waiting for their commit; with all that is made of one, half a megabyte each
 TIME_LIMIT = 20.0  # seconds of one document
 MEMORY_LIMIT = 2**30  # bytes of address space of one worker; the largest honest documents take a quarter of it
-_LARGE = 2**19  # bytes
-_BLOCK = 2**17  # bytes; a digest on its way between two processes is larger, and leaves no hole in the heap
+_LARGE = 2**19  # bytes; more than asyncio takes for each read (256 KiB), which would be mapped and unmapped each time
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
 
 try:
@@ -149,7 +148,7 @@ def trim() -> None:
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library than glibc
         library = ctypes.CDLL(None)
-        library.mallopt(_M_MMAP_THRESHOLD, _BLOCK)
+        library.mallopt(_M_MMAP_THRESHOLD, _LARGE)
         library.mallopt(_M_ARENA_MAX, 1)
 
 
