@@ -115,15 +115,16 @@ def digest_entry(entry: Entry, site: clean.Site) -> Article:
 
 def packed(entry: Entry) -> bytes:
     """An entry as JSON, compressed (zlib); `replay.entry_of` reads it."""
-    text = json.dumps(entry, ensure_ascii=False, default=_plain)
-    return zlib.compress(text.encode("utf-8", "replace"), 6)
+    return zlib.compress(_JSON.encode(entry).encode("utf-8", "replace"), 6)
 
 
 def _plain(value: object) -> object:
     """What JSON has no form for: dataclasses by their fields, times in words."""
-    if dataclasses.is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    return str(value)
+    names = getattr(value, "__slots__", None)
+    return str(value) if names is None else {name: getattr(value, name) for name in names}
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=_plain)
 
 
 def subject_of(article: Article) -> Subject:

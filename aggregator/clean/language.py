@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -52,14 +51,20 @@ def _by_letters(text: str) -> str | None:
 def _by_words(text: str) -> str | None:
     words = text.lower().split()
     known = _words()
-    telling = [tags for word in words if (tags := known.get(word) or known.get(word.strip(_PUNCTUATION)))]
-    counts = Counter(itertools.chain.from_iterable(telling))
-    if not counts:
+    telling: dict[tuple[str, ...], int] = {}  # how many words are of these languages
+    for word, number in Counter(words).items():
+        if tags := known.get(word) or known.get(word.strip(_PUNCTUATION)):
+            telling[tags] = telling.get(tags, 0) + number
+    if not telling:
         return None
+    counts: Counter[str] = Counter()
+    for tags, number in telling.items():
+        for tag in tags:
+            counts[tag] += number
     (tag, number), (next_tag, next_number) = [*counts.most_common(2), ("", 0)][:2]
     if number < _LEAST_WORDS or number < _LEAST_SHARE * len(words):
         return None
-    shared = sum(tag in tags and next_tag in tags for tags in telling)
+    shared = sum(times for tags, times in telling.items() if tag in tags and next_tag in tags)
     return tag if number - shared >= max(_LEAST_OWN, _LEAD * (next_number - shared)) else None
 
 
