@@ -94,7 +94,7 @@ def test_no_worker_is_started_for_nothing() -> None:
 
 
 def test_workers_do_not_run_ahead_of_those_who_wait_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aggregator.engine._DESKS", 3)
+    monkeypatch.setattr("aggregator.engine.workers._DESKS", 3)
 
     async def poll(engine: Workers, digested: list[object], stored: asyncio.Event) -> None:
         digested.append(await engine.run(job(GOOD)))

@@ -1,4 +1,4 @@
-"""Where the pure work of a poll runs: here, or in worker processes. The same function, the same result.
+"""The engines: this process, or worker processes.
 
 A worker that hangs or grows beyond its limits on a hostile document is killed and replaced; that feed's poll is a
 recorded failure, and its neighbours never notice.
@@ -131,13 +131,13 @@ class Workers:
 def _context() -> BaseContext:
     """How workers start. Not by "fork": pebble replaces them from a thread, and a fork of a threaded process can deadlock.
 
-    A small process that has imported what digesting needs is forked instead: a worker is there in milliseconds, and the
-    pages of the imports are there once for all of them.
+    A small process that has all that digesting needs is forked instead: a worker is there in milliseconds, and the pages
+    of memory that this takes are there once for all of them.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([digest.__module__])
+    context.set_forkserver_preload(["aggregator.engine.ready"])
     return context
 
 
