@@ -6,6 +6,7 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import cast
 
@@ -57,11 +58,11 @@ def _by_words(text: str) -> str | None:
             telling[tags] = telling.get(tags, 0) + number
     if not telling:
         return None
-    counts: Counter[str] = Counter()
+    counts: dict[str, int] = {}
     for tags, number in telling.items():
         for tag in tags:
-            counts[tag] += number
-    (tag, number), (next_tag, next_number) = [*counts.most_common(2), ("", 0)][:2]
+            counts[tag] = counts.get(tag, 0) + number
+    (tag, number), (next_tag, next_number) = [*sorted(counts.items(), key=itemgetter(1), reverse=True)[:2], ("", 0)][:2]
     if number < _LEAST_WORDS or number < _LEAST_SHARE * len(words):
         return None
     shared = sum(times for tags, times in telling.items() if tag in tags and next_tag in tags)

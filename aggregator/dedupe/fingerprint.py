@@ -78,7 +78,12 @@ def _runs(words: str) -> list[tuple[int, int]]:
     low = int.from_bytes(struct.pack(f"<{len(numbers)}I", *numbers)[::4], "little")
     chosen = (low ^ low >> 8 ^ low >> 16 ^ low >> 24).to_bytes(len(numbers), "little")
     later = [match.start() for match in _CHOSEN.finditer(chosen, FIRST, count)] if count > FIRST else []
-    return [(i, _mix(*numbers[i : i + RUN])) for i in (*range(min(FIRST, count)), *later)]
+    # A polynomial over a prime field: four numbers of 32 bits, spread evenly over 62.
+    return [
+        (i, (a * 0x9E3779B97F4A7C1 + b * 0xC2B2AE3D27D4EB4 + c * 0x165667B19E3779F9 + d * 0x27D4EB2F165667C5) % _PRIME)
+        for i in (*range(min(FIRST, count)), *later)
+        for a, b, c, d in (numbers[i : i + RUN],)
+    ]
 
 
 def hashes(text: str, title: str, faint: Iterable[str] = ()) -> tuple[int, ...]:
@@ -98,7 +103,3 @@ def title_hash(title: str) -> int:
     folded = "\x1f".join(words(title)).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(folded, digest_size=8).digest(), "big") & _MASK
 
-
-def _mix(a: int, b: int, c: int, d: int) -> int:
-    """A polynomial over a prime field: four numbers of 32 bits, spread evenly over 62."""
-    return (a * 0x9E3779B97F4A7C1 + b * 0xC2B2AE3D27D4EB4 + c * 0x165667B19E3779F9 + d * 0x27D4EB2F165667C5) % _PRIME
