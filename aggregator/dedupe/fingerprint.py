@@ -102,4 +102,3 @@ def title_hash(title: str) -> int:
     """The hash of a whole title: finds the copies of texts that are nearly all boilerplate."""
     folded = "\x1f".join(words(title)).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(folded, digest_size=8).digest(), "big") & _MASK
-
