@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copyreg
 import ctypes
+import dataclasses
+import io
 import multiprocessing
 import pickle
 import weakref
@@ -16,13 +19,15 @@ import zlib
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
 from multiprocessing.context import BaseContext
+from operator import attrgetter
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 import pebble
 
-from aggregator.digest import Digest, Job, digest
+from aggregator.digest import Digest, Item, Job, digest
 from aggregator.errors import ParseError
+from aggregator.model import Article, Entry, Text
 
 _DESKS = 64  # documents being digested or waiting for their commit; with all that is made of one, half a megabyte each
 TIME_LIMIT = 20.0  # seconds of one document
@@ -156,13 +161,27 @@ def _prepare(limit: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
+def _reduced(noun: type) -> Callable[[object], tuple[type, tuple[object, ...]]]:
+    values = attrgetter(*(field.name for field in dataclasses.fields(noun)))
+    return lambda thing: (noun, values(thing))
+
+
 def _worked(work: Callable[[Job], Digest | ParseError], job: bytes) -> bytes:
     return _packed(work(_unpacked(job)))
 
 
+class _Pickler(pickle.Pickler):
+    """Writes the nouns that come by the dozen as calls of their classes: half the time of what dataclasses with slots do
+    by themselves, which is Python for each field (`dataclasses._dataclass_getstate`)."""
+
+    dispatch_table = copyreg.dispatch_table | {noun: _reduced(noun) for noun in (Item, Article, Entry, Text)}
+
+
 def _packed(value: object) -> bytes:
     """What goes between processes: both sides hold the last one until the next comes, so a large one is compressed."""
-    data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    written = io.BytesIO()
+    _Pickler(written, pickle.HIGHEST_PROTOCOL).dump(value)
+    data = written.getvalue()
     return b"z" + zlib.compress(data, 1) if len(data) > _LARGE else b"p" + data
 
 
