@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import dataclasses
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -26,13 +27,14 @@ from aggregator.config import Config
 from aggregator.digest import subject_of
 from aggregator.engine import Engine, Workers
 from aggregator.errand import Carrier
-from aggregator.errors import FetchError, ParseError
+from aggregator.errors import FetchError, ParseError, StoreError
 from aggregator.fetch import client_for
 from aggregator.filters import Filter
 from aggregator.model import Response
 from aggregator.ping import Pinger
 from aggregator.poller import Poller
 from aggregator.replay import Replay, replay
+from aggregator.schedule.ages import Ages
 from aggregator.schedule.network import Network
 from aggregator.site import Site
 from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer, renewal, sweep
@@ -56,7 +58,7 @@ _NOT_STORABLE = (
     ValueError,
     OverflowError,
 )  # what is in the poll, not in the file
-_AFTER_FAULT = 10.0  # seconds a poll that could not be committed waits before it is due again
+_AFTER_FAULT = 5.0  # seconds a poll that could not be committed waits before it is due again
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class Aggregator:
         if isinstance(self.engine, Carrier):
             self.engine.backlog = lambda: len(self._unwritten)
         self._latest = datetime.min.replace(tzinfo=UTC)  # the latest time the clock has shown
+        self.ages = Ages()  # by which retention judges
         self._next_upkeep: datetime | None = None
         self._probes = 0
         self._publishing = asyncio.Lock()
@@ -183,6 +186,7 @@ class Aggregator:
         path = self.config.database
         self.store = Store(self._opened.enter_context(open_writer(path)))
         self._file = self._stranger = _identity(path)
+        self.ages = Ages(self.store.feeds.last_polled(), time.monotonic())
         self._sync()
         self._renew(self.clock(), renewal.AT_ONCE)
         self.dirty = True
@@ -269,7 +273,11 @@ class Aggregator:
         """Brings the published documents up to date; gives how many changed. `site.faults` says what went wrong."""
         async with self._publishing:
             self.dirty = False
-            changed = await self._write(self.site.publish, self.store, self.config, self.clock())
+            try:
+                changed = await self._write(self.site.publish, self.store, self.config, self.clock())
+            except StoreError:
+                self.dirty = True
+                raise
             if self.site.unfinished:
                 self.dirty = True
                 self.changed.set()
@@ -331,6 +339,7 @@ class Aggregator:
         return Editor(self.store, self.config.dedupe, self._by_id)
 
     def _upkeep(self, now: datetime) -> tuple[Expired, int]:
+        now = self.ages.now(now, time.monotonic())
         retention, before = self.store.retention, self._kept_since(now)
         with self.store.transaction():
             stories, articles = retention.prune(before, now) if before else (0, 0)
@@ -347,7 +356,7 @@ class Aggregator:
 
     def _kept_since(self, now: datetime) -> datetime | None:
         keep = self.config.retention.keep
-        return None if keep == "forever" else now - keep
+        return None if keep == "forever" else self.ages.now(now, time.monotonic()) - keep
 
     async def shrink(self) -> int:
         """Gives the file's free pages back to the disk, step by step; gives how many there were."""
@@ -410,18 +419,12 @@ class Aggregator:
             batch = await self._batch()
             try:
                 polls = await self._write(self._commit, [(outcome, unreachable) for outcome, _, unreachable in batch])
-            except sqlite3.Error as error:
+            except StoreError as error:
                 # Nothing of the batch is stored, its validators neither: all of it is fetched again when this is over.
-                hint = (
-                    ""
-                    if isinstance(error, sqlite3.OperationalError)
-                    else " (`aggregator healthcheck --deep` says more)"
-                )
-                self.faults.append(
-                    f"can't write {self.config.database}: {error}{hint}; trying again in {_AFTER_FAULT:g} s"
-                )
+                self.faults.append(f"{error}; trying again in {_AFTER_FAULT:g} s")
                 await asyncio.sleep(_AFTER_FAULT)
-                polls = [Poll(o.due.title, o.due.url, o.status, error=f"not stored: {error}") for o, _, _ in batch]
+                why = f"not stored: {error.__cause__ or error}"
+                polls = [Poll(o.due.title, o.due.url, o.status, error=why) for o, _, _ in batch]
             for (_, future, _), poll in zip(batch, polls, strict=True):
                 if not future.done():
                     future.set_result(poll)
@@ -537,8 +540,17 @@ class Aggregator:
             self.store.feeds.rewind({url: s.interval for url, s in self._poller.subscriptions.items()}, now)
 
     async def _write(self, function: Callable[..., T], *args: object) -> T:
-        """Runs something in the writer's thread, where alone the database is touched."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, lambda: function(*args))
+        """Runs something in the writer's thread, where alone the database is touched. Raises StoreError."""
+
+        def work() -> T:
+            try:
+                return function(*args)
+            except sqlite3.Error as error:
+                damaged = not isinstance(error, sqlite3.OperationalError)  # else it is locked, full, or the like
+                hint = " (`aggregator healthcheck --deep` says more)" if damaged else ""
+                raise StoreError(f"can't write {self.config.database}: {error}{hint}") from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -11,7 +11,6 @@ import signal
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from apscheduler.job import Job
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -21,6 +20,7 @@ from aggregator import config as configuration
 from aggregator.app import Aggregator, Poll
 from aggregator.config import Config
 from aggregator.engine import Engine
+from aggregator.errand import host_of
 from aggregator.errors import ConfigError, StoreError
 from aggregator.health import Health
 from aggregator.metrics import TYPE as METRICS_TYPE
@@ -87,7 +87,7 @@ class Daemon:
             # One job, not one per feed: what is due is a question to the database.
             scheduler = AsyncIOScheduler(timezone=UTC)
             job = scheduler.add_job(
-                self.tick, _Soon(), max_instances=1, coalesce=True, misfire_grace_time=None,
+                self._job, _Soon(), max_instances=1, coalesce=True, misfire_grace_time=None,
                 next_run_time=datetime.now(UTC),
             )  # fmt: skip
             logging.getLogger("apscheduler").setLevel(logging.ERROR)  # that a tick takes a second and more is no news
@@ -148,6 +148,14 @@ class Daemon:
         """Ends the run; what is not committed is polled again the next time."""
         self.stopping.set()
 
+    async def _job(self) -> None:
+        """A tick, for apscheduler, which would log that it was cancelled at the end."""
+        try:
+            await self.tick()
+        except asyncio.CancelledError:
+            if not self.stopping.is_set():
+                raise
+
     async def tick(self) -> None:
         """Starts the polls that are due, publishes what changed, and says how it stands."""
         try:
@@ -155,7 +163,7 @@ class Daemon:
                 log.warning("%s is another file now, and was opened anew", self.config.database)
             dues = await self.aggregator.due()
             # Many feeds of one host are not asked for in one second, as they would be after a start or a long night.
-            self._start(spread(((urlsplit(due.url).netloc, due) for due in dues), self.config.fetch.per_host))
+            self._start(spread(((host_of(due.url), due) for due in dues), self.config.fetch.per_host))
             if self.aggregator.network.down and _now() >= self._probed + PROBE:
                 self._probed = _now()
                 self._start(await self.aggregator.probe())
@@ -172,9 +180,6 @@ class Daemon:
             first = self.health.ticked is None
             self.health.tick(_now(), map(printable, faults))
             notify("READY=1\nWATCHDOG=1" if first else "WATCHDOG=1")
-        except asyncio.CancelledError:
-            if not self.stopping.is_set():
-                raise
         except StoreError as error:
             self._tell([str(error)])
             self.health.tick(_now(), [printable(str(error))])
@@ -229,6 +234,8 @@ class Daemon:
             before = loop.time()
             try:
                 await self._publish()
+            except StoreError as error:
+                self.aggregator.faults.append(str(error))  # the next tick tells it, and publishes
             except Exception:
                 log.exception("publishing failed")
             # The writer has other work, too: commits that come close together are published together.

@@ -29,21 +29,29 @@ def names(text: str) -> bool:
     return any(kind.fullmatch(text) for kind in (_TAG, _UUID, _URN))
 
 
+def host(url: str | None) -> str:
+    """The host of an address, lower case; empty where it has none, or is no address."""
+    try:
+        return (urlsplit(url or "").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
 def uri(address: str) -> str:
     """An address in ASCII (RFC 3987 §3.1): what a URI may not hold is percent-encoded, the host is in its DNS form."""
     if _PLAIN.fullmatch(address):
         return address
     try:
         parts = urlsplit(address)
-        host = parts.netloc
-        if not host.isascii():
-            user, at, name = host.rpartition("@")
+        where = parts.netloc
+        if not where.isascii():
+            user, at, name = where.rpartition("@")
             name, colon, port = name.partition(":")
-            host = f"{quote(user, safe='%:')}{at}{name.encode('idna').decode()}{colon}{port}"
+            where = f"{quote(user, safe='%:')}{at}{name.encode('idna').decode()}{colon}{port}"
     except (ValueError, UnicodeError):
         return quote(address, safe=_SAFE)
     path, query, fragment = (quote(part, safe=_SAFE) for part in (parts.path, parts.query, parts.fragment))
-    return urlunsplit((parts.scheme, host, path, query, fragment))
+    return urlunsplit((parts.scheme, where, path, query, fragment))
 
 
 _SAFE = "%/:?@!$&'()*+,;=~-._"

@@ -72,6 +72,7 @@ class Site:
     news: list[str] = field(default_factory=list)  # addresses of the feeds that the last `publish` changed
     unfinished: bool = False  # whether there are archive pages still to be made
     prefix: str = "/"  # the path of output.base_url
+    awaited: frozenset[str] = frozenset()  # documents that will be made once the first feed has answered
     _archived: int = 0  # archive pages known to be in place
     _tried: dict[bytes, datetime] = field(default_factory=dict)  # documents that could not be written, and their date
 
@@ -87,6 +88,11 @@ class Site:
         read = Read(store.connection)
         now = now.replace(microsecond=0)
         self.prefix = urlsplit(config.output.base_url).path.rstrip("/") + "/"
+        if read.is_blank():
+            # Nobody is served by an empty feed, and the files may be those of a database that was lost.
+            self._await([channel.path for channel in channels(read, config)])
+            return 0
+        self.awaited = frozenset()
         changed, wanted = 0, {"archive"}
         for channel in channels(read, config):
             if channel.path == "feed":
@@ -129,6 +135,14 @@ class Site:
             with contextlib.suppress(OSError):
                 return _read(self.directory, path)
         return found
+
+    def _await(self, channels: list[str]) -> None:
+        """Shows what is in place, and knows what else there will be."""
+        paths = {"index.html"} | {f"{path}.{kind}" for path in channels for kind in publish.FORMATS}
+        for path in paths - set(self.documents):
+            with contextlib.suppress(OSError):
+                self.documents[path] = _read(self.directory, path)
+        self.awaited = frozenset(paths - set(self.documents))
 
     def _archive(self, store: Store, channel: Channel, size: int, now: datetime) -> int:
         """Moves what the feed has no room for into archive pages; gives the number of the newest in place."""

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from aggregator.config import Config, Listen, loads
@@ -25,6 +26,11 @@ from tests.quiet import Quiet
 
 # The programs that tests start read what the first of them has compiled.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# The same inputs in each run: whether a change is sound must not hang on luck. tests/soak/fuzz.py looks for new ones.
+hypothesis.settings.register_profile("suite", derandomize=True)
+hypothesis.settings.register_profile("search", max_examples=20_000, deadline=None)  # pytest --hypothesis-profile=search
+hypothesis.settings.load_profile("suite")
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 DATA = Path(__file__).parent / "data"

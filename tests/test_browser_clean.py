@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from aggregator.clean import tokens
-from tests.test_clean import LINKS, RUNS, cleaned, hostile
+from tests.laws import cleaned
+from tests.test_clean import LINKS, RUNS, hostile
 
 pytestmark = pytest.mark.browser
 

@@ -6,6 +6,7 @@ import asyncio
 import datetime as real
 import time
 from datetime import UTC, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import apscheduler.schedulers.base
@@ -95,6 +96,20 @@ def test_a_jump_and_the_way_back_cost_each_feed_two_polls_at_most(site: Awkward,
     assert {site.targets[before:].count(f"/{n}") for n in range(10)} <= {2, 3, 4}
     assert days.rows("SELECT count(*) FROM articles") == [(10,)]
     assert days.rows("SELECT max(next_poll_at) FROM feeds")[0][0] < f"{days.now + HOUR:%Y-%m-%d %H:%M:%SZ}"
+
+
+def test_a_clock_years_ahead_takes_nothing_away(site: Awkward, tmp_path: Path) -> None:
+    """What is too old to keep by a clock that is wrong is kept, and what comes meanwhile is stored."""
+    days = Days(config_for(tmp_path, site.url("/f"), more="retention: {keep: 30d}\n"))
+    date = format_datetime(days.now, usegmt=True)
+    first, second = (Post(name, f"<p>{name} of all.</p>", f"http://x.example/{name}", date=date) for name in ("a", "b"))
+    site.plays["/f"] = says(rss(first))
+    days.run(HOUR, timedelta(minutes=1))
+    site.plays["/f"] = says(rss(first, second))
+    days.now += 5 * YEAR
+    days.run(HOUR, timedelta(minutes=10))
+    days.now -= 5 * YEAR
+    assert days.rows("SELECT title FROM articles ORDER BY title") == [("a",), ("b",)]
 
 
 def test_a_host_that_wanted_rest_is_asked_again_after_the_clock_was_set_back(site: Awkward, days: Days) -> None:

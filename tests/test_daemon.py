@@ -243,7 +243,7 @@ def test_a_changed_file_is_in_force_and_a_bad_one_is_not(web: Web, tmp_path: Pat
         file.write_text(good)
         daemon.process.send_signal(signal.SIGHUP)
         daemon.wait(lambda: daemon.ask("/readyz")[1] == "ready\n", "the fault is over")
-        assert daemon.end() < 2
+        assert daemon.end() < 10
     assert sorted(seen.path for seen in web.seen) == ["/a", "/b", "/c"]
     events = [json.loads(line) for line in daemon.lines]
     assert {event["level"] for event in events} == {"info", "error"}
@@ -251,6 +251,31 @@ def test_a_changed_file_is_in_force_and_a_bad_one_is_not(web: Web, tmp_path: Pat
     assert [(poll["feed"], poll["http_status"], poll["new"]) for poll in polls[:1]] in (
         [(web.url("/a"), 200, 1)], [(web.url("/b"), 200, 1)],
     )  # fmt: skip
+
+
+def test_an_end_in_the_middle_of_a_change_is_an_end(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tick that puts a changed file in force must not hide from its caller that all is over."""
+    config = config_for(tmp_path, web.url("/a"))
+
+    async def work() -> bool:
+        daemon = Daemon(config, engine=Here())
+        async with daemon.opened():
+            reached = asyncio.Event()
+
+            async def hang() -> bool:
+                reached.set()
+                await asyncio.sleep(60)
+                return False
+
+            monkeypatch.setattr(daemon.aggregator, "follow", hang)
+            change = asyncio.create_task(daemon.reload())
+            await reached.wait()
+            daemon.stop()
+            change.cancel()
+            await asyncio.wait([change])
+            return change.cancelled()
+
+    assert asyncio.run(work())
 
 
 def test_a_changed_file_of_cleaning_rules_is_in_force_and_a_bad_one_is_not(web: Web, tmp_path: Path) -> None:

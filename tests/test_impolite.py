@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from aggregator import server as server_room
+from aggregator import page
 from aggregator.config import Listen, loads
 from aggregator.daemon import Daemon
 from aggregator.engine import Here
-from aggregator.server import is_loopback
+from aggregator.server import is_loopback, listener
 from aggregator.site import Document, Site
-from tests.conftest import NOW, Reply, Served, Web, ask, config_for
+from tests.conftest import NOW, Answer, Post, Reply, Served, Web, ask, config_for, rss
 from tests.test_server import free_port
 
 Start = Callable[..., Served]
@@ -29,8 +29,8 @@ BIG = b"<feed>" + b"x" * 30_000_000
 
 @pytest.fixture
 def served(tmp_path: Path, serve: Start, monkeypatch: pytest.MonkeyPatch) -> Served:
-    monkeypatch.setattr(server_room, "HEAD_SECONDS", 0.5)
-    monkeypatch.setattr(server_room, "ANSWER_SECONDS", 0.7)
+    monkeypatch.setattr(listener, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(listener, "ANSWER_SECONDS", 0.7)
     small = Document("feed.atom", b"<feed/>", b"", NOW, "1")
     return serve(Site(tmp_path, {"feed.atom": small, "feed.rss": Document("feed.rss", BIG, b"", NOW, "2")}))
 
@@ -124,6 +124,7 @@ PATHS = (
 def asked(folder: Path, web: Web, listen: str, auth: str | None, *asks: tuple[str, str, dict[str, str]]) -> list[Reply]:
     """What a daemon answers to (path, method, header fields)."""
     port = free_port()
+    web.pages["/f"] = Answer(rss(Post("One", link="http://x.example/1")))
     config_for(folder, web.url("/f"))
     file = folder / "feeds.yaml"
     server = f"listen: '{listen}:{port}'" + (f", auth: '{auth}'" if auth else "")
@@ -133,7 +134,7 @@ def asked(folder: Path, web: Web, listen: str, auth: str | None, *asks: tuple[st
         daemon = Daemon(config, engine=Here())
         running = asyncio.create_task(daemon.run())
         async with asyncio.timeout(20):
-            while daemon.health.ticked is None:
+            while daemon.health.ticked is None or "feed.atom" not in daemon.aggregator.site.documents:
                 await asyncio.sleep(0.01)
         replies = [await asyncio.to_thread(ask, port, path, method, *fields.items()) for path, method, fields in asks]
         daemon.stop()
@@ -210,7 +211,7 @@ def test_unless_asked_only_this_machine_is_served() -> None:
 
 
 def test_every_link_that_leaves_a_page_gives_nothing_away(web: Web, tmp_path: Path) -> None:
-    templates = (Path(server_room.__file__).parent / "page" / "templates").glob("*.html")
+    templates = (Path(page.__file__).parent / "templates").glob("*.html")
     links = [link for path in templates for link in re.findall(r"<a [^>]*href=\"\{\{[^>]*>", path.read_text())]
     away = [link for link in links if re.search(r"\.(?:url|home|original)\b", link) and "frame." not in link]
     assert len(away) > 5

@@ -49,6 +49,7 @@ class Days:
             async with Aggregator(self.config, Here(), lambda: self.now) as aggregator:
                 for number in range(steps):
                     count += len(await aggregator.poll(await aggregator.due()))
+                    await aggregator.upkeep()
                     self.now += step + (jump if number == steps // 2 else timedelta(0))
             return count
 

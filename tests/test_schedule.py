@@ -17,6 +17,7 @@ from aggregator import schedule
 from aggregator.model import Response, Subscription
 from aggregator.parse import parse
 from aggregator.schedule import Signals, Wishes, next_poll, spread
+from aggregator.schedule.ages import Ages
 from aggregator.schedule.moves import HELD, Move, is_lasting, target
 from aggregator.schedule.network import Network
 from tests.conftest import NOW
@@ -213,3 +214,21 @@ def test_in_an_outage_feeds_are_tried_soon_then_less_and_less_often() -> None:
 
 def test_a_hosts_feeds_start_in_turns() -> None:
     assert spread([("a", 1), ("a", 2), ("b", 3), ("a", 4), ("b", 5)], 2) == [1, 2, 3, 5]
+
+
+def test_age_is_judged_by_a_clock_that_stood_by_its_word_for_an_hour() -> None:
+    ages = Ages(NOW, 100.0)
+    assert ages.now(NOW + timedelta(hours=23), 110.0) == NOW + timedelta(hours=23)  # a night off is no jump
+    start = NOW + timedelta(hours=23)
+    ahead = start + timedelta(days=400)
+    assert ages.now(ahead, 120.0) == start + timedelta(seconds=10)
+    assert ages.now(ahead + timedelta(seconds=3590), 3710.0) == start + timedelta(seconds=3600)
+    assert ages.now(start + timedelta(seconds=3600), 3720.0) == start + timedelta(seconds=3600)  # put right in time
+    assert ages.now(ahead, 3730.0) < ahead  # its hour begins anew
+    believed = ahead + timedelta(hours=1)
+    assert ages.now(believed, 7330.0) == believed
+    assert ages.now(start, 7340.0) == start  # back at once: nothing is lost by that
+
+
+def test_without_a_record_the_clock_is_believed() -> None:
+    assert Ages().now(NOW, 5.0) == NOW

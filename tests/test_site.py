@@ -12,12 +12,14 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from starlette.datastructures import Headers
 
 from aggregator import publish
 from aggregator.app import Aggregator, Poll
 from aggregator.config import Config
 from aggregator.engine import Here
 from aggregator.publish import FORMATS, Channel
+from aggregator.server import Documents
 from aggregator.site import Site
 from tests.conftest import NOW, Answer, Post, Web, config_for, rows, rss
 from tests.stories import channel, story
@@ -197,6 +199,30 @@ def test_a_disk_that_can_not_be_written_is_a_fault_and_no_new_date(web: Web, tmp
     (tmp_path / "public/feed.atom").rmdir()
     assert published(config, 5, site).faults == []
     assert ET.parse(tmp_path / "public/feed.atom").getroot().findtext(f"{A}updated") == "2026-11-23T12:00:00Z"
+
+
+def test_before_a_feed_has_answered_nothing_is_published_and_what_is_there_stays(web: Web, tmp_path: Path) -> None:
+    web.pages["/f"] = Answer(status=500)
+    config = config_for(tmp_path, web.url("/f"))
+    served = Documents(published(config), None)
+    assert not (tmp_path / "public").exists()
+    early = served.answer("GET", "feed.atom", Headers())
+    assert (early.status_code, early.headers["retry-after"]) == (503, "10")
+    assert served.answer("GET", "feeds/other.atom", Headers()).status_code == 404
+    web.pages["/f"] = Answer(rss(post(1, 1)))
+    served = Documents(published(config, 1), None)
+    assert served.answer("GET", "feed.atom", Headers()).status_code == 200
+    for file in tmp_path.glob("aggregator.db*"):
+        file.unlink()  # lost; the next one knows nothing yet
+    web.pages["/f"] = Answer(status=500)
+    served = Documents(published(config, 2), None)
+    assert b"Post 1" in served.answer("GET", "feed.atom", Headers()).body
+    assert "Post 1" in (tmp_path / "public/feed.rss").read_text()
+
+
+def test_without_feeds_there_is_an_empty_one(tmp_path: Path) -> None:
+    published(config_for(tmp_path))
+    assert ids(tmp_path / "public/feed.atom") == []
 
 
 def test_outputs_that_are_not_asked_for_any_more_go(web: Web, tmp_path: Path) -> None:

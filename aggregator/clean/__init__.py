@@ -18,7 +18,6 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from aggregator.clean import habits as habits
 from aggregator.clean import links, rules, select, shape, tokens, walk
@@ -27,6 +26,7 @@ from aggregator.clean.furniture import Surroundings
 from aggregator.clean.habits import Decision, Habits
 from aggregator.clean.language import declared, guessed
 from aggregator.clean.rules import Rules
+from aggregator.iri import host
 from aggregator.model import Article, Enclosure, Entry, Removal, Text
 
 __all__ = ["VERSION", "Decision", "Habits", "Site", "address", "clean"]
@@ -69,7 +69,7 @@ def clean(entry: Entry, site: Site) -> Article:
     if site.remove:
         markup, texts = select.without(markup, site.remove)
         removed += [Removal("remove", line(text, 10_000)) for text in texts]
-    place = walk.Place(base, Surroundings(site.hosts | {_host(url) or ""}, title, site.learned.cut), site.rules)
+    place = walk.Place(base, Surroundings(site.hosts | {host(url)}, title, site.learned.cut), site.rules)
     done = shape.whole(markup, lambda part: walk.transform(part, place))
     removed += done.removed
     source = entry.source
@@ -106,7 +106,7 @@ def _url(entry: Entry, site: Site) -> str:
     """Where the article is: its link, else whatever comes nearest; never empty."""
     candidates = [entry.url, entry.guid, *(enclosure.url for enclosure in entry.enclosures), site.home_page_url]
     for candidate in candidates:
-        if not candidate or (candidate == entry.guid and not _host(candidate)):
+        if not candidate or (candidate == entry.guid and not host(candidate)):
             continue
         if url := site.rules.trackers.resolve(site.url, candidate):
             return url
@@ -157,11 +157,4 @@ def _enclosures(entry: Entry, base: str) -> list[Enclosure]:
 
 @functools.lru_cache(maxsize=256)
 def _hosts(*urls: str | None) -> frozenset[str]:
-    return frozenset(filter(None, map(_host, urls)))
-
-
-def _host(url: str | None) -> str | None:
-    try:
-        return (urlsplit(url or "").hostname or "").lower() or None
-    except ValueError:
-        return None
+    return frozenset(filter(None, map(host, urls)))

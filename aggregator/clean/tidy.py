@@ -163,6 +163,7 @@ class _Tidy:
             first += 1
         while last > first and _blank(pieces[last - 1]):
             last -= 1
+        self.plain = self.plain and not any(tag == "hr" for tag, _ in (*pieces[:first], *pieces[last:]))
         return pieces[first:last]
 
 

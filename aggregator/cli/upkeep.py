@@ -15,6 +15,7 @@ from aggregator.cli.group import FAILED, USAGE, load, main, stop, with_config, w
 from aggregator.cli.tables import print_json, print_table
 from aggregator.config import Config
 from aggregator.engine import Here
+from aggregator.schedule.ages import Ages
 from aggregator.store import (
     Check,
     Expired,
@@ -176,6 +177,7 @@ def _would_prune(config: Config) -> Expired:
 
 async def _prune(config: Config) -> None:
     async with Aggregator(config, Here()) as aggregator:
+        aggregator.ages = Ages()  # a person has looked at what will go, and knows what day it is
         while await aggregator.upkeep():
             pass
         await aggregator.shrink()

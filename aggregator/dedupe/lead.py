@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from aggregator.dedupe.match import addresses
+from aggregator.iri import host
 from aggregator.model import Role
 
 _ROLES: dict[Role | None, int] = {"origin": 0, None: 1, "republisher": 2}
@@ -72,13 +72,13 @@ def choose(members: Sequence[Member], current: int | None = None, newcomer: int 
 def _rank(member: Member, members: Sequence[Member]) -> tuple[float, ...]:
     others = [other for other in members if other.article != member.article]
     named = {credit for other in others for credit in other.credits}
-    site = _host(member.home_page_url or member.url)
-    own_sites = {_host(other.home_page_url or other.url) for other in others}
+    site = _site(member.home_page_url or member.url)
+    own_sites = {_site(other.home_page_url or other.url) for other in others}
     # A site that every member shares (a loopback test, a hosting platform) says nothing.
-    site_named = site not in own_sites and site in {_host(credit) for credit in named}
+    site_named = site not in own_sites and site in {_site(credit) for credit in named}
     own_credits = set(member.credits)
     credits_other = any(not own_credits.isdisjoint(addresses(other.url)) for other in others) or bool(
-        own_sites & {_host(credit) for credit in own_credits} - {site, ""}
+        own_sites & {_site(credit) for credit in own_credits} - {site, ""}
     )
     longest = max(other.words for other in members)
     brief = member.words * _PART < longest  # not less: a copy may have a long frame around a short text
@@ -102,8 +102,5 @@ def _copier(member: Member, members: Sequence[Member]) -> int:
     return int(member.copy_rate - min(other.copy_rate for other in members) >= _CLEAR)
 
 
-def _host(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").removeprefix("www.")
-    except ValueError:
-        return ""
+def _site(url: str) -> str:
+    return host(url).removeprefix("www.")

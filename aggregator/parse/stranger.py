@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
+from aggregator.iri import host
 from aggregator.soup import soup
 
 _PAGE = re.compile(
@@ -89,7 +90,7 @@ def feed_links(page: str, base: str) -> tuple[FeedLink, ...]:
         if ("alternate" in rel and kind in _FEED_TYPES) or "feed" in rel:
             if _FEED_TYPES.get(kind, 0) == 0 or _names_a_feed(url):
                 declared.setdefault(url, FeedLink(url, title))
-        elif link.name == "a" and _host(url) == _host(base) and (kind in _FEED_TYPES or _names_a_feed(url)):
+        elif link.name == "a" and host(url) == host(base) and (kind in _FEED_TYPES or _names_a_feed(url)):
             likely.setdefault(url, FeedLink(url, title, False))
     found = [*declared.values(), *(link for link in likely.values() if link.url not in declared)]
     return tuple(found[:_MOST])
@@ -100,14 +101,10 @@ def _names_a_feed(url: str) -> bool:
     return _FEED_NAME.search(f"{parts.path}?{parts.query}") is not None
 
 
-def _host(url: str) -> str | None:
-    return urlsplit(url).hostname
-
-
 def _join(base: str, href: str) -> str | None:
     href = re.sub(r"^feed:(?://)?(?=https?://)|^feed(?=://)", lambda m: "http" if m[0] == "feed" else "", href.strip())
     try:
         url = urljoin(base, href).partition("#")[0]
     except ValueError:
         return None
-    return url if url.startswith(("http://", "https://")) and _host(url) else None
+    return url if url.startswith(("http://", "https://")) and host(url) else None

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 from aggregator import clean
 from aggregator.digest import Item
+from aggregator.iri import host
 from aggregator.model import Feed, Subscription
 from aggregator.parse import Seen
 from aggregator.schedule import Wishes
 from aggregator.schedule.moves import Move
-from aggregator.store.hashes import host_of
 from aggregator.store.hubs import Hubs
 from aggregator.store.memory import Memory, recall
 from aggregator.store.times import from_text, to_text
@@ -119,7 +119,7 @@ class Feeds:
             if row is None:
                 self.connection.execute(
                     "INSERT INTO feeds (url, configured_url, title, role, state, next_poll_at) VALUES (?, ?, ?, ?, ?, ?)",
-                    (url, url, subscription.title or host_of(url) or url, subscription.role, state, to_text(now)),
+                    (url, url, subscription.title or host(url) or url, subscription.role, state, to_text(now)),
                 )
                 if late:
                     self.connection.execute("INSERT INTO _late SELECT id FROM feeds WHERE configured_url = ?", (url,))
@@ -245,6 +245,11 @@ class Feeds:
                 (to_text(next_poll), feed),
             )
 
+    def last_polled(self) -> datetime | None:
+        """When the newest poll on record was made."""
+        [[latest]] = self.connection.execute("SELECT max(last_fetched_at) FROM feeds")
+        return from_text(latest) if latest else None
+
     def rewind(self, intervals: Mapping[str, timedelta], now: datetime) -> None:
         """After the clock jumped back: no feed waits longer than its own interval (by configured URL)."""
         rows = self.connection.execute(
@@ -259,5 +264,5 @@ class Feeds:
         home = clean.address(feed.url, feed.home_page_url)
         title = clean.characters.line(feed.title or "", 300)
         # The feed's own title counts only while nobody gave it another.
-        nameless = due.title in (host_of(due.configured_url), due.configured_url)
+        nameless = due.title in (host(due.configured_url), due.configured_url)
         return home, bool(title and nameless), title or None

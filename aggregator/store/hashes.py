@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from urllib.parse import urlsplit
 
 
 def text_hash(text: str) -> bytes:
@@ -14,8 +13,3 @@ def text_hash(text: str) -> bytes:
 def name_of(*parts: str) -> str:
     """A short name for some texts together."""
     return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-def host_of(url: str) -> str:
-    """The host of an address, lower case; empty where it has none."""
-    return (urlsplit(url).hostname or "").lower()

@@ -13,8 +13,8 @@ from html import escape
 from typing import Any
 
 from aggregator.filters import Filter, Subject
+from aggregator.iri import host
 from aggregator.model import Copy, Enclosure, Source, Story
-from aggregator.store.hashes import host_of
 from aggregator.store.tags import HAS_TAG
 from aggregator.store.times import from_text
 
@@ -73,6 +73,14 @@ class Read:
         if article:
             where += f" AND EXISTS (SELECT 1 FROM articles WHERE story_id = stories.id AND {' AND '.join(article)})"
         return self._stories(f"{where} ORDER BY stories.published_at DESC, stories.id DESC LIMIT :most", values)
+
+    def is_blank(self) -> bool:
+        """Whether nothing is known yet: no story is stored, and none of the feeds has been polled with success."""
+        [[blank]] = self.connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM feeds WHERE state = 'active') AND NOT EXISTS (SELECT 1 FROM stories) "
+            "AND NOT EXISTS (SELECT 1 FROM feeds WHERE last_fetched_at IS NOT NULL AND last_error IS NULL)"
+        )
+        return bool(blank)
 
     def archived(self, page: int) -> list[Story]:
         """The stories of an archive page, newest first."""
@@ -304,6 +312,6 @@ def _source(row: sqlite3.Row) -> Source:
     """The feed a story is from: what the entry says, where a planet republished it, else the feed that had it."""
     if row["source"]:
         said = Source(**json.loads(row["source"]))
-        title = said.title or host_of(said.home_page_url or said.url or "")
+        title = said.title or host(said.home_page_url or said.url or "")
         return Source(title, said.url or said.home_page_url, said.home_page_url, said.guid)
     return Source(row["feed_title"], row["feed_url"], row["feed_home"], row["feed_guid"])

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Container, Iterator
 
 from aggregator import iri
-from aggregator.store.hashes import host_of, name_of
+from aggregator.store.hashes import name_of
 
 
 def unused(connection: sqlite3.Connection, names: Iterator[str], waiting: Container[str] = ()) -> str:
@@ -24,8 +24,8 @@ def uids(configured_url: str, guid: str, day: str) -> Iterator[str]:
     """
     if iri.names(guid):
         yield guid
-    host = host_of(configured_url)
-    authority = host if host and re.fullmatch(r"[a-z0-9.-]+", host) else "feed.invalid"
-    name = f"tag:{authority},{day}:{name_of(configured_url, guid)}"
-    yield name
-    yield from (f"{name};{number}" for number in itertools.count(2))
+    name = iri.host(configured_url)
+    authority = name if re.fullmatch(r"[a-z0-9.-]+", name) else "feed.invalid"
+    uid = f"tag:{authority},{day}:{name_of(configured_url, guid)}"
+    yield uid
+    yield from (f"{uid};{number}" for number in itertools.count(2))

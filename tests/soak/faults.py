@@ -199,6 +199,19 @@ def unpublishable(scene: Scene) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def read_only(scene: Scene) -> Iterator[None]:
+    """Nobody may write the folder or make files in it. Root may all the same, unless it was started without: `campaign`."""
+    modes = {}
+    for path in (scene.folder, *scene.folder.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):  # a file that was being written, and has its name by now
+            modes[path] = path.stat().st_mode
+            path.chmod(modes[path] & ~0o222)
+    yield
+    for path, mode in modes.items():
+        path.chmod(mode)
+
+
+@contextlib.contextmanager
 def full_disk(scene: Scene) -> Iterator[None]:
     """Not a byte is left. Needs a small disk of its own: see `campaign`."""
     ballast = scene.folder / "ballast"
@@ -230,7 +243,7 @@ def few_files(scene: Scene) -> Iterator[None]:
 FAULTS: dict[str, Fault] = {
     fault.__name__: fault
     for fault in (
-        locked, replaced, truncated, removed, silent_server, unpublishable, full_disk, stopped_clock, few_files,
+        locked, replaced, truncated, removed, silent_server, unpublishable, read_only, full_disk, stopped_clock, few_files,
     )
 }  # fmt: skip
 
@@ -244,6 +257,11 @@ def can_mount() -> bool:
         if done.returncode == 0:
             subprocess.run(["umount", folder], check=True)
         return done.returncode == 0
+
+
+def _as_others() -> list[str]:
+    """What a command begins with so that permissions count for it, as they do for everybody but root."""
+    return ["setpriv", "--bounding-set=-dac_override"] if os.getuid() == 0 and shutil.which("setpriv") else []
 
 
 @contextlib.contextmanager
@@ -270,7 +288,7 @@ def campaign(name: str, seconds: float) -> Outcome:
         log = Path(tempfile.mkstemp()[1])
         with log.open("wb") as errors:
             daemon = subprocess.Popen(
-                [sys.executable, "-m", "aggregator", "run", "-c", str(folder / "feeds.yaml")],
+                [*_as_others(), sys.executable, "-m", "aggregator", "run", "-c", str(folder / "feeds.yaml")],
                 stderr=errors, stdout=errors, cwd=Path(__file__).parents[2],
             )  # fmt: skip
             if name == "few_files":

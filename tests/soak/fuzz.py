@@ -3,7 +3,7 @@
     python -m tests.soak.fuzz [SECONDS [TARGET [SEED]]]              mutates the tests' own documents; needs nothing else
     python -m tests.soak.fuzz --atheris [SECONDS [TARGET]]           guided by coverage, where atheris is installed
 
-TARGET is one of `document`, `markup`, `small`; without it they take turns. What raises is printed and kept as a file.
+TARGET is one of `document`, `markup`, `tags`, `small`; without it they take turns. What raises is printed and kept as a file.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from aggregator.model import Article, Entry, Response, Story, Subscription, Text
 from aggregator.opml import read as read_opml
 from aggregator.parse import candidates, dates
 from aggregator.publish import Channel
+from tests import laws
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 URL = "https://x.example/feed"
@@ -79,6 +80,11 @@ def markup(data: bytes) -> None:
     _rendered([article])
     page = fulltext.completed(entry, Response(URL, 200, (), data[1:])) if len(data) % 8 == 0 else ""
     assert page is not None
+
+
+def tags(data: bytes) -> None:
+    """Tags and texts in an order nobody writes; the bytes say which. All that holds for cleaned HTML must hold."""
+    laws.check_laws(laws.cleaned(laws.htmlish(laws.Given(data))))
 
 
 def small(data: bytes) -> None:
@@ -129,7 +135,7 @@ def _rendered(articles: Sequence[Article]) -> None:
     publish.html.render(channel)
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {made.__name__: made for made in (document, markup, small)}
+TARGETS: dict[str, Callable[[bytes], None]] = {made.__name__: made for made in (document, markup, tags, small)}
 
 
 def seeds() -> list[bytes]:
@@ -212,6 +218,7 @@ def guided(seconds: float, name: str) -> None:
             "-max_len=20000",
             "-timeout=30",
             "-rss_limit_mb=2048",
+            f"-artifact_prefix={tempfile.gettempdir()}/",
         ]
         atheris.Setup(arguments, TARGETS[name])
         atheris.Fuzz()

@@ -1,6 +1,9 @@
 """HTTP for what was published: bytes rendered and compressed once, conditionals as RFC 9110 wants them. GET and HEAD only.
 
-It knows the published documents and nothing else; the writer is out of its reach. The only door of starlette.
+It knows the published documents and nothing else; the writer is out of its reach. A door of starlette.
+
+negotiation   what a client has, and what it takes
+listener      the socket, and uvicorn with bounds on slow clients
 """
 
 from __future__ import annotations
@@ -8,31 +11,28 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import contextlib
 import gzip
 import hmac
-import ipaddress
-import re
-import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from aggregator import publish
-from aggregator.config import Listen
-from aggregator.errors import AggregatorError
 from aggregator.publish.channel import rfc822
-from aggregator.schedule import http_date
+from aggregator.server.listener import Server as Server
+from aggregator.server.listener import bind as bind
+from aggregator.server.listener import is_loopback as is_loopback
+from aggregator.server.negotiation import content_coding as content_coding
+from aggregator.server.negotiation import is_fresh as is_fresh
+from aggregator.server.negotiation import joined, tags, wants_news
 from aggregator.site import ARCHIVE, Document, Site
 
 ALIASES = {
@@ -43,7 +43,6 @@ ALIASES = {
     "rss": "feed.rss",
     "opml.xml": "feeds.opml",
 }
-HEAD_SECONDS, ANSWER_SECONDS = 20.0, 120.0  # a client has for the head of a request, and for its body and our answer
 _PUSH_SIZE, _PUSH_SECONDS = 10 * 2**20, 30.0  # largest push of a hub, and how long it may take
 _OTHERS = ("healthz", "readyz", "metrics")  # paths that have routes of their own, for GET and HEAD
 _STYLED = ("atom", "rss")
@@ -170,17 +169,21 @@ class Documents:
             return _unauthorized()
         target = ALIASES.get(path)
         document = self.site.find(path or "index.html")
-        if target is None and document is None and path not in _OTHERS:
+        awaited = (path or "index.html") in self.site.awaited
+        if target is None and document is None and not awaited and path not in _OTHERS:
             return PlainTextResponse("404: there is nothing here; the merged feed is at /feed.atom\n", 404, _SAFE)
         if method not in ("GET", "HEAD"):
             return PlainTextResponse("405: only GET and HEAD\n", 405, {"Allow": "GET, HEAD", **_SAFE})
+        if awaited:
+            told = "503: the feeds are being polled for the first time; try again in a moment\n"
+            return PlainTextResponse(told, 503, {"Retry-After": "10", **_SAFE})
         if document is None:
             return Response(status_code=308, headers={"Location": f"{self.site.prefix}{target}", **_SAFE})
         return _respond(headers, document, "private" if self.auth else "public")
 
 
 def _respond(request: Headers, document: Document, whose: str) -> Response:
-    coding = content_coding(_all(request, "accept-encoding"))
+    coding = content_coding(joined(request, "accept-encoding"))
     if coding is None:
         return PlainTextResponse("406: there is gzip and identity\n", 406, {"Vary": "Accept-Encoding", **_SAFE})
     etag = f'"{document.etag}{"-gz" if coding == "gzip" else ""}"'
@@ -196,12 +199,12 @@ def _respond(request: Headers, document: Document, whose: str) -> Response:
         headers["Cache-Control"] = f"{whose}, max-age=31536000, immutable"
     if document.links is not None:
         headers["Link"] = document.links
-    none_match = _all(request, "if-none-match")
+    none_match = joined(request, "if-none-match")
     if is_fresh(none_match, request.get("if-modified-since"), document.etag, document.changed):
         return Response(status_code=304, headers=headers)
     status, body = 200, document.compressed if coding == "gzip" else document.body
-    if none_match is not None and wants_news(_all(request, "a-im")):
-        news = next(filter(None, map(document.since, _tags(none_match))), None)
+    if none_match is not None and wants_news(joined(request, "a-im")):
+        news = next(filter(None, map(document.since, tags(none_match))), None)
         if news is not None and len(news) < len(document.body):
             # The ETag is that of the whole document (RFC 3229 §10.4.1); caches that know no 226 must keep off.
             status, body = 226, gzip.compress(news, 1, mtime=0) if coding == "gzip" else news
@@ -213,58 +216,6 @@ def _respond(request: Headers, document: Document, whose: str) -> Response:
     if coding == "gzip":
         headers["Content-Encoding"] = "gzip"
     return Response(body, status, headers)
-
-
-def is_fresh(none_match: str | None, modified_since: str | None, etag: str, changed: datetime) -> bool:
-    """Whether what the client has is what we have (RFC 9110 §13.2.2: If-None-Match goes before If-Modified-Since).
-
-    `etag` is without quotes and without encoding: the tags of all encodings are of the same document.
-    """
-    if none_match is not None:
-        return none_match.strip() == "*" or etag in _tags(none_match)
-    since = http_date(modified_since)
-    return since is not None and changed <= since
-
-
-def _tags(none_match: str) -> list[str]:
-    """The entity tags in a list, without W/ (weak comparison, RFC 9110 §8.8.3.2) and without what we add for gzip."""
-    return [tag.removesuffix("-gz") for tag in re.findall(r'"([^"]*)"', none_match)]
-
-
-def wants_news(value: str | None) -> bool:
-    """Whether A-IM allows the "feed" instance manipulation (RFC 3229 §10.5.3)."""
-    return _qualities(value).get("feed", 0.0) > 0
-
-
-def content_coding(value: str | None) -> Literal["gzip", "identity"] | None:
-    """What Accept-Encoding likes best of what we have; None where it refuses both (RFC 9110 §12.5.3)."""
-    qualities = _qualities(value)
-    rest = qualities.get("*")
-    gzipped = qualities.get("gzip", qualities.get("x-gzip", rest))
-    plain = qualities.get("identity", rest)
-    if gzipped and (plain is None or plain <= gzipped):
-        return "gzip"
-    if plain is None or plain > 0:
-        return "identity"
-    # Who refuses identity and does not mention gzip gets gzip: it is refused only by q=0.
-    return "gzip" if gzipped is None else None
-
-
-def _qualities(value: str | None) -> dict[str, float]:
-    """The tokens of a list field with their weights; a weight that is none counts as 1."""
-    found: dict[str, float] = {}
-    for item in (value or "").lower().split(","):
-        name, _, rest = item.partition(";")
-        match = re.search(r"(?:^|;|\s)q\s*=\s*(0(?:\.\d*)?|1(?:\.0*)?|\.\d+)\s*(?:;|$)", rest)
-        if name.strip():
-            found[name.strip()] = float(match[1]) if match else 1.0
-    return found
-
-
-def _all(headers: Headers, name: str) -> str | None:
-    """A list field, which may stand on several lines (RFC 9110 §5.3)."""
-    values = headers.getlist(name)
-    return ", ".join(values) if values else None
 
 
 def _unauthorized() -> Response:
@@ -279,83 +230,3 @@ def _authorized(value: str | None, auth: str) -> bool:
     except (binascii.Error, ValueError):
         given = b""
     return hmac.compare_digest(given, auth.encode())
-
-
-class _Bounded(H11Protocol):
-    """A connection that has so long for the head of a request, and so long for all else: uvicorn bounds neither."""
-
-    _timer: asyncio.TimerHandle | None = None
-    _answering: object = None  # the request that has come in and is being answered
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._allow(HEAD_SECONDS)
-
-    def handle_events(self) -> None:
-        super().handle_events()
-        if self.cycle is not self._answering and not self.cycle.response_complete:
-            self._answering = self.cycle
-            self._allow(ANSWER_SECONDS)
-
-    def on_response_complete(self) -> None:
-        self._allow(HEAD_SECONDS)
-        super().on_response_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        super().connection_lost(exc)
-
-    def _allow(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self.loop.call_later(seconds, self.transport.abort)
-
-
-class Server(uvicorn.Server):
-    """uvicorn in our loop; signals are the daemon's."""
-
-    def __init__(self, app: Starlette) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=_Bounded,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                server_header=False,
-                timeout_keep_alive=15,
-                timeout_graceful_shutdown=1,
-                limit_concurrency=1000,
-                h11_max_incomplete_event_size=16_384,
-            )
-        )
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leaves the signals alone."""
-        yield
-
-
-def is_loopback(listen: Listen) -> bool:
-    """Whether only this machine can reach what listens there."""
-    try:
-        return ipaddress.ip_address(listen.host).is_loopback
-    except ValueError:
-        return listen.host.lower() == "localhost"
-
-
-def bind(listen: Listen) -> socket.socket:
-    """The listening socket. Raises AggregatorError where the address can't be had."""
-    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((listen.host, listen.port))
-    except OSError as error:
-        sock.close()
-        raise AggregatorError(
-            f"can't listen on {listen}: {(error.strerror or str(error)).lower()} (server.listen)"
-        ) from None
-    sock.setblocking(False)
-    return sock
