@@ -53,9 +53,11 @@ def _by_words(text: str) -> str | None:
     words = text.lower().split()
     known = _words()
     telling: dict[tuple[str, ...], int] = {}  # how many words are of these languages
-    for word, number in Counter(words).items():
-        if tags := known.get(word) or known.get(word.strip(_PUNCTUATION)):
-            telling[tags] = telling.get(tags, 0) + number
+    numbers = Counter(words)
+    for (word, number), tags in zip(numbers.items(), map(known.get, numbers), strict=True):
+        if tags is None and (word.isalnum() or (tags := known.get(word.strip(_PUNCTUATION))) is None):
+            continue
+        telling[tags] = telling.get(tags, 0) + number
     if not telling:
         return None
     counts: dict[str, int] = {}

@@ -33,7 +33,8 @@ _DESKS = 64  # documents being digested or waiting for their commit; with all th
 TIME_LIMIT = 20.0  # seconds of one document
 MEMORY_LIMIT = 2**30  # bytes of address space of one worker; the largest honest documents take a quarter of it
 _LARGE = 2**19  # bytes
-_M_MMAP_THRESHOLD = -3  # malloc.h
+_SPARE = 2**22  # bytes
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 try:
     import resource
@@ -149,10 +150,13 @@ def _context() -> BaseContext:
 def trim() -> None:
     """Lets large blocks go back to the system when they are freed, as they do until one was freed (mallopt(3)).
 
-    Else a process that has once read a document of 10 MB keeps five times that for good.
+    Else a process that has once read a document of 10 MB keeps five times that for good. Of the small ones some are kept:
+    a parser's tree goes back and is asked for again with each article, which takes as long as the parsing.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library than glibc
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        allocator = ctypes.CDLL(None)
+        allocator.mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        allocator.mallopt(_M_TRIM_THRESHOLD, _SPARE)
 
 
 def _prepare(limit: int) -> None:
