@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import sys
@@ -83,6 +84,19 @@ def test_neighbours_of_a_hostile_document_are_unharmed(body: bytes, said: str) -
 def test_more_hanging_documents_than_workers_do_not_stop_the_others() -> None:
     results = digested(b"hang", b"loop", b"hang", GOOD, GOOD)
     assert [type(result) for result in results] == [ParseError] * 3 + [Digest] * 2
+
+
+def loaded(job: Job) -> Digest | ParseError:
+    return ParseError(" ".join(sorted(name for name in sys.modules if name.startswith("aggregator."))))
+
+
+@pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="workers are not forked here")
+def test_a_worker_begins_with_all_that_digesting_needs() -> None:
+    async def first() -> Digest | ParseError:
+        async with Workers(1, work=loaded) as engine:
+            return await engine.run(job(GOOD))
+
+    assert "aggregator.engine.ready" in str(asyncio.run(first())).split()
 
 
 def test_no_worker_is_started_for_nothing() -> None:
