@@ -30,7 +30,7 @@ class Arrivals:
     """
 
     def __init__(self, connection: sqlite3.Connection, feed: int, items: Sequence[Item], now: datetime) -> None:
-        self._connection, self._feed, self._now = connection, feed, now
+        self._connection, self._feed, self._now, self._seen_at = connection, feed, now, to_text(now)
         row = connection.execute("SELECT configured_url FROM feeds WHERE id = ?", (feed,)).fetchone()
         self._configured_url = str(row[0])
         articles = [item.article for item in items]
@@ -73,7 +73,7 @@ class Arrivals:
         will have."""
         article, number = item.article, self._number()
         published, updated = map(to_text, rows.dates(article, self._now))
-        now = to_text(self._now)
+        now = self._seen_at
         if story is None:
             story = self._next_story
             self._next_story += 1

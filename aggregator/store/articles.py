@@ -153,8 +153,11 @@ def content(article: Article) -> tuple[str | int | None, ...]:
     )
 
 
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _json(values: Sequence[object]) -> str:
-    return json.dumps(values, ensure_ascii=False) if values else "[]"
+    return _encoded(values) if values else "[]"
 
 
 def dates(article: Article, now: datetime) -> tuple[datetime, datetime]:
