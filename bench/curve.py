@@ -4,8 +4,8 @@
                           [--passes 3] [--tls] [--words 60] [--keep FOLDER]
 
 For each number of feeds: CPU milliseconds a feed of the whole process tree, cold (nothing known) and steady (95 % answer
-304), and peak memory. For each number of stored articles: CPU milliseconds of one more article (20 of them in a poll's
-commit: saved, indexed, matched), and of a poll that brings nothing. Takes about an hour at these sizes, and 6 GB of disk;
+304), and peak memory. For each number of stored articles: CPU milliseconds of one more article (saved, indexed, matched; alone in
+its commit, and one of 20), and of a poll that brings nothing. Takes about an hour at these sizes, and 6 GB of disk;
 the farm holds 15 KB of memory a feed. What was measured is left beside the plot as JSON, and `--draw FILE.json` only
 draws it again.
 """
@@ -42,7 +42,8 @@ _KINDS = {
     "cold": ("A feed seen for the first time", "CPU ms a feed", "feeds"),
     "steady": ("A feed polled again, 95 % answer 304", "CPU ms a feed", "feeds"),
     "memory": ("Peak memory of all processes", "MiB (PSS)", "feeds"),
-    "article": ("One more article: saved, indexed, matched", "CPU ms an article", "articles stored"),
+    "alone": ("One more article, alone: saved, indexed, matched", "CPU ms an article", "articles stored"),
+    "article": ("One of 20 more in one commit", "CPU ms an article", "articles stored"),
     "nothing": ("The commit of a poll that brings nothing", "CPU ms a poll", "articles stored"),
 }
 
@@ -129,7 +130,7 @@ def articles(count: int, options: argparse.Namespace, results: Results) -> None:
         editor = Editor(store, Dedupe(), dict(enumerate(subscriptions, 1)))
         dues, numbers = store.feeds.due(None), itertools.count(2 * count)
         for number in range(options.passes + 1):  # the first one warms the caches
-            for size, name in ((20, "article"), (0, "nothing")):
+            for size, name in ((20, "article"), (1, "alone"), (0, "nothing")):
                 took = []
                 for due in dues[number * 20 : number * 20 + 20]:
                     items = [stored.item(texts, next(numbers)) for _ in range(size)]

@@ -36,9 +36,11 @@ from aggregator.stories import Editor
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 FEEDS = 200
-SPAN = timedelta(days=365)
+EACH = (
+    timedelta(days=365) / 1_000_000
+)  # from one article to the next: the file fills up at the same rate, whatever its size
 COPIED = 5  # each fifth article is a copy of the one before
-HASHES = 12  # fingerprints of an article
+HASHES = 40  # of an article's fingerprint, for as long as copies of it are looked for
 
 
 class Texts:
@@ -65,7 +67,7 @@ class Texts:
         return "\n\n".join(" ".join(words[i : i + 60]) for i in range(0, len(words), 60))
 
     def title(self) -> str:
-        return " ".join(self.dice.choice(self.sentences).split()[:9])
+        return " ".join(self.dice.choices(self.vocabulary, self.weights, k=9))
 
 
 class Took(NamedTuple):
@@ -95,7 +97,7 @@ def timed(work: Callable[[], object], times: int = 5) -> Took:
 
 
 def fill(connection: sqlite3.Connection, texts: Texts, count: int) -> None:
-    """Articles spread evenly over a year, each fifth one a copy; with a cache and without syncs, to be done today."""
+    """Articles of the last time, each fifth one a copy; with a cache and without syncs, to be done today."""
     connection.execute("PRAGMA cache_size = -400000")
     connection.execute("PRAGMA synchronous = OFF")
     for start in range(0, count, 10_000):
@@ -127,7 +129,12 @@ def fill(connection: sqlite3.Connection, texts: Texts, count: int) -> None:
         )
         connection.executemany(
             "INSERT OR IGNORE INTO _fingerprints (hash, article_id) VALUES (?, ?)",
-            sorted((texts.dice.getrandbits(62), row["id"]) for row in rows for _ in range(HASHES)),
+            sorted(
+                (texts.dice.getrandbits(62), row["id"])
+                for row in rows
+                if (count - row["id"]) * EACH < Dedupe().window
+                for _ in range(HASHES)
+            ),
         )
         connection.execute("COMMIT")
     connection.execute("PRAGMA cache_size = -32768")
@@ -148,7 +155,7 @@ def _rows(texts: Texts, start: int, end: int, count: int) -> Iterator[dict[str, 
             "html": "".join(f"<p>{part}</p>" for part in text.split("\n\n")),
             "removed": "/Public Release. This material may be edited." if number % COPIED == 0 else "",
             "words": len(text.split()),
-            "at": to_text(NOW - SPAN * (1 - number / count)),
+            "at": to_text(NOW - EACH * (count - number)),
             "hash": hashlib.blake2b(url.encode(), digest_size=16).digest(),
             "entry": text.encode()[: len(text) // 2],  # about what zlib leaves of text and HTML
         }
