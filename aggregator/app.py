@@ -49,8 +49,8 @@ AT_ONCE = 2000  # polls under way; each takes some 4 KiB
 BATCH = 50  # polls in one transaction
 _CLOCK_SLACK = timedelta(seconds=5)  # a clock that is set back by less needs no second thought
 TAGGED_AT_ONCE = 500  # stored articles that are judged in one go after the tag rules have changed
-GATHER = 0.03  # seconds that others have to come into the same transaction
 BATCH_ITEMS = 200  # entries in one, about: the workers go on with other documents than those being written
+_GATHER, _GATHERINGS = 0.02, 25  # seconds between looks for what else is nearly ready, and how many times at most
 POLLS_KEPT = timedelta(days=30)  # rows of `fetches`
 UPKEEP = timedelta(minutes=1)  # between two looks for something to prune, when the last one found nothing
 _BACKLOG = 10  # stories of a feed added later that may enter the merged feed at once, or a fifth of it
@@ -448,13 +448,7 @@ class Aggregator:
 
     async def _commit_forever(self) -> None:
         while True:
-            batch = [await self._outcomes.get()]
-            if self._outcomes.qsize() < BATCH:
-                await asyncio.sleep(GATHER)
-            items = len(batch[0][0].items)
-            while len(batch) < BATCH and items < BATCH_ITEMS and not self._outcomes.empty():
-                batch.append(self._outcomes.get_nowait())
-                items += len(batch[-1][0].items)
+            batch = await self._batch()
             try:
                 polls = await self._write(self._commit, [(outcome, unreachable) for outcome, _, unreachable in batch])
             except StoreError as error:
@@ -468,6 +462,20 @@ class Aggregator:
                     future.set_result(poll)
             if self.dirty:
                 self.changed.set()
+
+    async def _batch(self) -> list[tuple[Outcome, asyncio.Future[Poll], bool]]:
+        """What is to be committed next. A transaction costs as much again as a poll in it: documents that are being read
+        just now are waited for, if not for long."""
+        batch = [await self._outcomes.get()]
+        items = len(batch[0][0].items)
+        for _ in range(_GATHERINGS):
+            while len(batch) < BATCH and items < BATCH_ITEMS and not self._outcomes.empty():
+                batch.append(self._outcomes.get_nowait())
+                items += len(batch[-1][0].items)
+            if len(batch) >= BATCH or items >= BATCH_ITEMS or not self._poller.digesting:
+                break
+            await asyncio.sleep(_GATHER)
+        return batch
 
     def _commit(self, outcomes: list[tuple[Outcome, bool]]) -> list[Poll]:
         """A batch of polls in one transaction. One that can't be stored is a recorded failure beside its neighbours."""

@@ -68,9 +68,11 @@ def digest(job: Job) -> Digest | ParseError:
     flaws = list(feed.flaws)
     sieve, since = Filter(job.subscription.include, job.subscription.exclude), job.subscription.since
     decisions: list[tuple[str, Decision]] = []
+    rules, cleaning = repr(_rules(job.subscription)), cleaned_by(job.subscription)
     has_filter = bool(sieve.include or sieve.exclude or since)
     for number, entry in enumerate(feed.entries):
-        mark = entry_hash(entry, job.subscription)
+        text = _written(entry)
+        mark = _hash(text, rules)
         if mark in job.known:
             continue
         try:
@@ -80,14 +82,14 @@ def digest(job: Job) -> Digest | ParseError:
                 if isinstance(full, str):
                     flaws.append(f"full text of {article.url}: {full}"[:300])
                 else:
-                    entry, article = full, digest_entry(full, site)
+                    entry, text, article = full, _written(full), digest_entry(full, site)
         except MemoryError:
             raise  # of the worker, not of the entry: the engine tells it
         except Exception as error:  # noqa: BLE001 - a fault of ours in one entry must not cost its neighbours
             flaws.append(f"entry {number + 1} could not be cleaned: {type(error).__name__}: {error}"[:300])
             failed.add(entry.guid)
             continue
-        cleaned.append(Item(entry, article, mark, packed(entry), cleaned_by(job.subscription)))
+        cleaned.append(Item(entry, article, mark, _compressed(text), cleaning))
     items, filtered = [], 0
     for item in _relearned(cleaned, job, site):
         published = item.article.published or item.article.updated
@@ -115,15 +117,25 @@ def digest_entry(entry: Entry, site: clean.Site) -> Article:
 
 def packed(entry: Entry) -> bytes:
     """An entry as JSON, compressed (zlib); `replay.entry_of` reads it."""
-    text = json.dumps(entry, ensure_ascii=False, default=_plain)
+    return _compressed(_written(entry))
+
+
+def _written(entry: Entry) -> str:
+    """An entry as JSON."""
+    return _JSON.encode(entry)
+
+
+def _compressed(text: str) -> bytes:
     return zlib.compress(text.encode("utf-8", "replace"), 6)
 
 
 def _plain(value: object) -> object:
     """What JSON has no form for: dataclasses by their fields, times in words."""
-    if dataclasses.is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    return str(value)
+    names = getattr(value, "__slots__", None)
+    return str(value) if names is None else {name: getattr(value, name) for name in names}
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=_plain)
 
 
 def subject_of(article: Article) -> Subject:
@@ -155,8 +167,11 @@ def _relearned(items: list[Item], job: Job, site: clean.Site) -> list[Item]:
 
 def entry_hash(entry: Entry, subscription: Subscription) -> bytes:
     """Changes when the entry, the cleaning rules or the operator's wishes for the feed change."""
-    made_of = (*_rules(subscription), entry)
-    return hashlib.blake2b(repr(made_of).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return _hash(_written(entry), repr(_rules(subscription)))
+
+
+def _hash(text: str, rules: str) -> bytes:
+    return hashlib.blake2b(f"{rules}{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def cleaned_by(subscription: Subscription) -> int:

@@ -79,9 +79,12 @@ class Editor:
         came = newcomer(feed, item.article)
         if not arrivals.may_match(came):
             return Saved(arrivals.add(item, None), "new")
-        arrivals.write()
+        if arrivals.may_match_waiting(came):
+            arrivals.write()
         limits = dedupe.Limits(self.settings.threshold, scope(self.settings, self.feeds, feed))
         decision = self._matched(came, limits, now, arrivals.hashes)
+        if decision.verdict.story is None and not decision.doubts and not any(decision.boilerplate.learned):
+            return Saved(arrivals.add(item, None, decision.verdict), "new")
         article = arrivals.add(item, decision.verdict.story)
         arrivals.write()
         self._entered(article, decision, now)

@@ -64,6 +64,36 @@ def test_articles_that_share_only_a_footer_stay_apart(web: Web, tmp_path: Path) 
     assert rows(config, "SELECT count(*), max(copies) FROM stories") == [(2, 1)]
 
 
+class Slowly(Here):
+    """As a pool of workers: what is read at the same time is ready one after the other."""
+
+    def __init__(self) -> None:
+        self.jobs = 0
+
+    async def run(self, job: Job) -> Digest | ParseError:
+        self.jobs += 1
+        await asyncio.sleep(self.jobs * 0.03)
+        return await super().run(job)
+
+
+def test_documents_that_are_read_at_the_same_time_share_a_transaction(web: Web, tmp_path: Path) -> None:
+    for number in range(8):
+        web.pages[f"/{number}"] = Answer(rss(Post(f"Number {number}", link=f"http://x.example/{number}")))
+    config = config_for(tmp_path, *(web.url(f"/{number}") for number in range(8)))
+
+    async def work() -> list[int]:
+        batches: list[int] = []
+        async with Aggregator(config, Slowly(), lambda: NOW) as aggregator:
+            commit = aggregator._commit
+            aggregator._commit = lambda outcomes: batches.append(len(outcomes)) or commit(outcomes)  # type: ignore[func-returns-value, method-assign]
+            await aggregator.poll(await aggregator.due(force=True))
+        return batches
+
+    batches = asyncio.run(work())
+    assert sum(batches) == 8
+    assert len(batches) <= 4, "each by itself would be eight"
+
+
 def test_the_second_poll_is_conditional_and_changes_nothing(web: Web, tmp_path: Path) -> None:
     web.pages["/f"] = Answer(rss(Post("One", link="http://x.example/1")), headers={"ETag": 'W/"odd one"'})
     config = config_for(tmp_path, web.url("/f"))

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import zlib
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -90,6 +91,18 @@ def test_hashes_are_the_same_in_every_process() -> None:
         for seed in ("1", "2")
     }
     assert outputs == {f"{dedupe.hashes('Ein Wort gibt das andere, sagte er.', 'Titel')}\n"}
+
+
+@given(st.lists(st.sampled_from(["mole", "board", "harbour", "winter", "caisson", "ünder", "港"]), max_size=300))
+def test_the_runs_that_are_kept_are_the_first_and_those_whose_own_words_say_so(words: list[str]) -> None:
+    numbers = [zlib.crc32(word.encode()) for word in words]
+    fours = [numbers[at : at + fingerprint.RUN] for at in range(len(words) - fingerprint.RUN + 1)]
+    chosen = [
+        at
+        for at, (a, b, c, d) in enumerate(fours)
+        if at < fingerprint.FIRST or (a ^ b ^ c ^ d) % fingerprint.EVERY == 0
+    ]
+    assert [at for at, _ in fingerprint.runs(words)] == chosen
 
 
 @given(st.text())

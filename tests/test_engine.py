@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import multiprocessing
 import os
 import signal
 import sys
@@ -88,9 +89,22 @@ def test_more_hanging_documents_than_workers_do_not_stop_the_others() -> None:
     assert [type(result) for result in results] == [ParseError] * 3 + [Digest] * 2
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers are not forked from one that has the imports")
+@pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="workers are not forked here")
 def test_what_workers_have_in_common_is_left_alone_by_their_collectors() -> None:
     assert all(int(str(result)) > 10_000 for result in digested(b"shared", b"shared"))
+
+
+def loaded(job: Job) -> Digest | ParseError:
+    return ParseError(" ".join(sorted(name for name in sys.modules if name.startswith("aggregator."))))
+
+
+@pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="workers are not forked here")
+def test_a_worker_begins_with_all_that_digesting_needs() -> None:
+    async def first() -> Digest | ParseError:
+        async with Workers(1, work=loaded) as engine:
+            return await engine.run(job(GOOD))
+
+    assert "aggregator.engine.ready" in str(asyncio.run(first())).split()
 
 
 def test_no_worker_is_started_for_nothing() -> None:
@@ -102,7 +116,7 @@ def test_no_worker_is_started_for_nothing() -> None:
 
 
 def test_workers_do_not_run_ahead_of_those_who_wait_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aggregator.engine._DESKS", 3)
+    monkeypatch.setattr("aggregator.engine.workers._DESKS", 3)
 
     async def poll(engine: Workers, digested: list[object], stored: asyncio.Event) -> None:
         digested.append(await engine.run(job(GOOD)))

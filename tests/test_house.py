@@ -22,7 +22,7 @@ FLOORS = [
     {"engine", "store", "ping", "pages"},
     {"stories", "site", "page", "websub"},
     {"replay", "errand"},
-    {"poller", "cluster", "nursery"},
+    {"poller", "cluster"},
     {"app", "server", "demo"},
     {"web"},
     {"daemon", "visit"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -138,12 +138,8 @@ class Furniture:
 
     def _matching(self, text: str, position: Position, around: Surroundings, tails: bool = False) -> Rule | None:
         """The rule that knows this text at this edge; with `tails` one that also knows the end of a block."""
-        for rule in _beginning(self, text[:_BEGINNING].lower(), position):
-            if len(text) > rule.longest or (tails and not rule.tail):
-                continue
-            if not rule.everywhere and not any(f".{host}".endswith(f".{rule.host}") for host in around.hosts):
-                continue
-            if _compiled(rule.pattern).match(text):
+        for rule, match in _beginning(self, text[:_BEGINNING].lower(), position, around.hosts):
+            if len(text) <= rule.longest and (rule.tail or not tails) and match(text):
                 return rule
         return None
 
@@ -162,10 +158,16 @@ _LEARNED = Rule("learned", None, True, "any", "")
 
 
 @functools.lru_cache(maxsize=4096)
-def _beginning(furniture: Furniture, letters: str, position: Position) -> tuple[Rule, ...]:
-    """The rules for texts that begin with these letters."""
+def _beginning(
+    furniture: Furniture, letters: str, position: Position, hosts: frozenset[str]
+) -> tuple[tuple[Rule, Callable[[str], object]], ...]:
+    """The rules for texts of these sites that begin with these letters, and what matches their patterns."""
     return tuple(
-        rule for rule in furniture.rules if rule.position in (position, "any") and letters.startswith(rule.begins)
+        (rule, _compiled(rule.pattern).match)
+        for rule in furniture.rules
+        if rule.position in (position, "any")
+        and letters.startswith(rule.begins)
+        and (rule.everywhere or any(f".{host}".endswith(f".{rule.host}") for host in hosts))
     )
 
 

@@ -68,7 +68,8 @@ def edges(blocks: Blocks, title: str) -> tuple[tuple[int, str], ...]:
     near = range(length)
     order = near if length <= 2 * _EDGE_BLOCKS else (*near[:_EDGE_BLOCKS], *near[-_EDGE_BLOCKS:])
     shown = [blocks[index] for index in order]
-    return tuple((mark(block, title), block.text) for block in shown if _is_text(block))
+    title = _title(title)
+    return tuple((_mark(block, title), block.text) for block in shown if _is_text(block))
 
 
 def may_go(block: Block) -> bool:
@@ -82,9 +83,18 @@ def _is_text(block: Block) -> bool:
 
 def mark(block: Block, title: str) -> int:
     """Of a block's text, its title and digits masked, and of where it leads, which is never masked."""
+    return _mark(block, _title(title))
+
+
+def _title(title: str) -> str:
+    """A title as it is masked in texts; one that is too short to be told from a word is not."""
+    return title.casefold() if len(title) >= 4 else ""
+
+
+def _mark(block: Block, title: str) -> int:
     text = block.text.casefold()
-    if len(title) >= 4:
-        text = text.replace(title.casefold(), "\x00")
+    if title:
+        text = text.replace(title, "\x00")
     made_of = [_masked(text), *(address.encode("utf-8", "replace") for address in block.addresses)]
     # 63 bits: SQLite's integers have a sign.
     return int.from_bytes(hashlib.blake2b(b"\x1f".join(made_of), digest_size=8).digest(), "big") >> 1

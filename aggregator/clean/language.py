@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import cast
 
@@ -52,14 +52,22 @@ def _by_letters(text: str) -> str | None:
 def _by_words(text: str) -> str | None:
     words = text.lower().split()
     known = _words()
-    telling = [tags for word in words if (tags := known.get(word) or known.get(word.strip(_PUNCTUATION)))]
-    counts = Counter(itertools.chain.from_iterable(telling))
-    if not counts:
+    telling: dict[tuple[str, ...], int] = {}  # how many words are of these languages
+    numbers = Counter(words)
+    for (word, number), tags in zip(numbers.items(), map(known.get, numbers), strict=True):
+        if tags is None and (word.isalnum() or (tags := known.get(word.strip(_PUNCTUATION))) is None):
+            continue
+        telling[tags] = telling.get(tags, 0) + number
+    if not telling:
         return None
-    (tag, number), (next_tag, next_number) = [*counts.most_common(2), ("", 0)][:2]
+    counts: dict[str, int] = {}
+    for tags, number in telling.items():
+        for tag in tags:
+            counts[tag] = counts.get(tag, 0) + number
+    (tag, number), (next_tag, next_number) = [*sorted(counts.items(), key=itemgetter(1), reverse=True)[:2], ("", 0)][:2]
     if number < _LEAST_WORDS or number < _LEAST_SHARE * len(words):
         return None
-    shared = sum(tag in tags and next_tag in tags for tags in telling)
+    shared = sum(times for tags, times in telling.items() if tag in tags and next_tag in tags)
     return tag if number - shared >= max(_LEAST_OWN, _LEAD * (next_number - shared)) else None
 
 

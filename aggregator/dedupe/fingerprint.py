@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+import struct
 import unicodedata
 import zlib
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,7 @@ MOST = 400  # hashes of one article; a book must not fill the index
 LONGEST = 200_000  # characters of a text that are looked at: MOST hashes come from fewer, and a book needs no more
 _MASK = 2**62 - 1  # SQLite integers are signed 64-bit
 _PRIME = 2**62 - 57
+_CHOSEN = re.compile(b"[" + b"".join(b"\\x%02x" % byte for byte in range(0, 256, EVERY)) + b"]")
 # Scripts without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese): each character is a word.
 UNSPACED = (
     "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\U00020000-\U0002ffff"
@@ -31,7 +33,8 @@ WORD = re.compile(f"[{UNSPACED}]|(?:[^\\W_{UNSPACED}]|[{_SIGNS}])+")
 # The same words where a text has nothing of these scripts, found in half the time or a quarter of it.
 _SPECIAL = re.compile(f"[{UNSPACED}{_SIGNS}]")
 _PLAIN_WORD = re.compile(r"[^\W_]+")
-_ASCII_WORD = re.compile("[a-z0-9]+")
+# The same in ASCII: what is no letter or digit parts words.
+_ASCII_WORDS = bytes(code if chr(code).isalnum() else 0x20 for code in range(128)).ljust(256)
 # What one copy writes and the other does not: soft hyphens, joiners and direction marks inside words; accents that
 # stand alone; the vowel marks and the stretching line of Arabic, the points of Hebrew.
 _SILENT = re.compile(
@@ -47,10 +50,15 @@ def normal(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a text as they are compared: NFKC, case folded, without punctuation."""
+    return _joined(text).split()
+
+
+def _joined(text: str) -> str:
+    """The words of a text, with blanks between them."""
     folded = normal(text).casefold()
     if folded.isascii():
-        return _ASCII_WORD.findall(folded)
-    return (WORD if _SPECIAL.search(folded) else _PLAIN_WORD).findall(folded)
+        return folded.encode().translate(_ASCII_WORDS).decode()
+    return " ".join((WORD if _SPECIAL.search(folded) else _PLAIN_WORD).findall(folded))
 
 
 def runs(words: Sequence[str]) -> list[tuple[int, int]]:
@@ -59,10 +67,23 @@ def runs(words: Sequence[str]) -> list[tuple[int, int]]:
     62 bits, the same in every process. Which of the later runs are kept is told by their words alone, wherever they
     stand, so that two texts keep the same ones.
     """
-    numbers = list(map(zlib.crc32, " ".join(words).encode("utf-8", "surrogatepass").split()))
-    fours = list(zip(numbers, numbers[1:], numbers[2:], numbers[3:], strict=False))
-    later = [i for i, (a, b, c, d) in enumerate(fours[FIRST:], FIRST) if not (a ^ b ^ c ^ d) % EVERY]
-    return [(i, _mix(*fours[i])) for i in (*range(min(FIRST, len(fours))), *later)]
+    return _runs(" ".join(words))
+
+
+def _runs(words: str) -> list[tuple[int, int]]:
+    """As `runs`, of words with blanks between them."""
+    numbers = list(map(zlib.crc32, words.encode("utf-8", "surrogatepass").split()))
+    count = len(numbers) - RUN + 1
+    # All runs at once: one large integer has a byte of each word, beside which lie those of the next three.
+    low = int.from_bytes(struct.pack(f"<{len(numbers)}I", *numbers)[::4], "little")
+    chosen = (low ^ low >> 8 ^ low >> 16 ^ low >> 24).to_bytes(len(numbers), "little")
+    later = [match.start() for match in _CHOSEN.finditer(chosen, FIRST, count)] if count > FIRST else []
+    # A polynomial over a prime field: four numbers of 32 bits, spread evenly over 62.
+    return [
+        (i, (a * 0x9E3779B97F4A7C1 + b * 0xC2B2AE3D27D4EB4 + c * 0x165667B19E3779F9 + d * 0x27D4EB2F165667C5) % _PRIME)
+        for i in (*range(min(FIRST, count)), *later)
+        for a, b, c, d in (numbers[i : i + RUN],)
+    ]
 
 
 def hashes(text: str, title: str, faint: Iterable[str] = ()) -> tuple[int, ...]:
@@ -72,7 +93,7 @@ def hashes(text: str, title: str, faint: Iterable[str] = ()) -> tuple[int, ...]:
     """
     for block in faint:
         text = text.replace(block, "\n", 1)
-    found = runs(words(text[:LONGEST]))
+    found = _runs(_joined(text[:LONGEST]))
     return tuple(dict.fromkeys((title_hash(title), *(value for _, value in found))))[:MOST]
 
 
@@ -81,8 +102,3 @@ def title_hash(title: str) -> int:
     """The hash of a whole title: finds the copies of texts that are nearly all boilerplate."""
     folded = "\x1f".join(words(title)).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(folded, digest_size=8).digest(), "big") & _MASK
-
-
-def _mix(a: int, b: int, c: int, d: int) -> int:
-    """A polynomial over a prime field: four numbers of 32 bits, spread evenly over 62."""
-    return (a * 0x9E3779B97F4A7C1 + b * 0xC2B2AE3D27D4EB4 + c * 0x165667B19E3779F9 + d * 0x27D4EB2F165667C5) % _PRIME

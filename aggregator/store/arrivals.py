@@ -15,7 +15,7 @@ from typing import Any
 from aggregator import dedupe
 from aggregator.dedupe import Probe
 from aggregator.digest import Item
-from aggregator.model import Article
+from aggregator.model import Article, Verdict
 from aggregator.store import articles as rows
 from aggregator.store import index
 from aggregator.store.hashes import text_hash
@@ -30,7 +30,7 @@ class Arrivals:
     """
 
     def __init__(self, connection: sqlite3.Connection, feed: int, items: Sequence[Item], now: datetime) -> None:
-        self._connection, self._feed, self._now = connection, feed, now
+        self._connection, self._feed, self._now, self._seen_at = connection, feed, now, to_text(now)
         row = connection.execute("SELECT configured_url FROM feeds WHERE id = ?", (feed,)).fetchone()
         self._configured_url = str(row[0])
         articles = [item.article for item in items]
@@ -39,13 +39,14 @@ class Arrivals:
         self._urls = self._found("articles WHERE url = value", spellings)
         hashes = (value for article in articles for value in article.fingerprint)
         self.hashes: set[int] = self._found("_fingerprints WHERE hash = value", hashes)
+        self._waiting: set[object] = set()  # hashes and addresses of those that wait
         self._next_article = self._next_story = 0
         self._articles: list[tuple[object, ...]] = []
         self._stories: dict[str, tuple[object, ...]] = {}  # by published id
         self._sources: list[tuple[object, ...]] = []
         self._edges: list[tuple[object, ...]] = []
         self._postings: list[tuple[int, int]] = []
-        self._alone: list[int] = []
+        self._alone: list[tuple[object, ...]] = []  # their verdicts
 
     def may_be_stored(self, article: Article) -> bool:
         """Whether it may be a revision of an article that is stored, or waits."""
@@ -59,20 +60,30 @@ class Arrivals:
             or not self._urls.isdisjoint(dedupe.addresses(probe.url))
         )
 
-    def add(self, item: Item, story: int | None) -> int:
-        """An article of this story, or (None) of one of its own; gives the number that it will have."""
+    def may_match_waiting(self, probe: Probe) -> bool:
+        """As `may_match`, of those that wait."""
+        return bool(self._articles) and (
+            len(probe.fingerprint) < 2
+            or not self._waiting.isdisjoint(probe.fingerprint)
+            or not self._waiting.isdisjoint(dedupe.addresses(probe.url))
+        )
+
+    def add(self, item: Item, story: int | None, verdict: Verdict = dedupe.ALONE.verdict) -> int:
+        """An article of this story, or (None) of one of its own, with the verdict that says so; gives the number that it
+        will have."""
         article, number = item.article, self._number()
         published, updated = map(to_text, rows.dates(article, self._now))
-        now = to_text(self._now)
+        now = self._seen_at
         if story is None:
             story = self._next_story
             self._next_story += 1
             shown = (article.title, article.url, number, published, updated, now)
             uid = unused(self._connection, uids(self._configured_url, article.guid, published[:10]), self._stories)
             self._stories[uid] = (story, uid, *shown)
-            self._alone.append(number)
+            self._alone.append(rows.verdict(number, verdict, self._now))
+        similarity = verdict.similarity
         self._articles.append(
-            (number, self._feed, story, article.guid, *rows.content(article), 1.0, published, updated, now)
+            (number, self._feed, story, article.guid, *rows.content(article), similarity, published, updated, now)
         )
         self._sources.append(rows.source(number, item, text_hash(article.content_text)))
         self._edges.append(rows.edges(number, self._feed, article))
@@ -81,6 +92,7 @@ class Arrivals:
         if known:
             index.insert(self._connection, number, known)
         self.note(article)
+        self._waiting.update(article.fingerprint, dedupe.addresses(article.url))
         return number
 
     def note(self, article: Article) -> None:
@@ -107,15 +119,10 @@ class Arrivals:
         many(rows.SOURCE, self._sources)
         many(rows.EDGES, self._edges)
         many("INSERT INTO _fingerprints VALUES (?, ?)", self._postings)
-        alone = dedupe.ALONE.verdict
-        verdict = (alone.kind, alone.reason, alone.similarity, alone.other, alone.shared, to_text(self._now))
-        many(
-            "INSERT INTO _verdicts (article_id, kind, reason, similarity, other, shared, decided_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ((number, *verdict) for number in self._alone),
-        )
+        many(rows.VERDICT, self._alone)
         for waiting in (self._articles, self._stories, self._sources, self._edges, self._postings, self._alone):
             waiting.clear()
+        self._waiting.clear()
 
     def _number(self) -> int:
         if not self._articles:

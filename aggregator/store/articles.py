@@ -11,7 +11,7 @@ from typing import Literal
 
 from aggregator import clean
 from aggregator.digest import Item, packed
-from aggregator.model import Article, Source
+from aggregator.model import Article, Source, Verdict
 from aggregator.store import index
 from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
@@ -24,6 +24,10 @@ CONTENT = (
 SOURCE = (  # a row as `source` gives it
     "INSERT OR REPLACE INTO _sources (article_id, hash, text_hash, entry, removed, source, credits, rules, faint) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+VERDICT = (  # a row as `verdict` gives it
+    "INSERT OR REPLACE INTO _verdicts (article_id, against_id, kind, reason, similarity, other, shared, decided_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 EDGES = "INSERT OR REPLACE INTO _edges VALUES (?, ?, ?)"  # a row as `edges` gives it
 
@@ -121,6 +125,12 @@ def source(number: int, item: Item, hash_of_text: bytes) -> tuple[object, ...]:
     )
 
 
+def verdict(number: int, found: Verdict, now: datetime) -> tuple[object, ...]:
+    """The row that says why an article is, or is not, a copy."""
+    shares = (found.similarity, found.other, found.shared)
+    return number, found.against, found.kind, found.reason, *shares, to_text(now)
+
+
 def edges(number: int, feed: int, article: Article) -> tuple[object, ...]:
     """The row with the blocks near an article's edges."""
     return number, feed, _json(article.edges)
@@ -143,8 +153,11 @@ def content(article: Article) -> tuple[str | int | None, ...]:
     )
 
 
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _json(values: Sequence[object]) -> str:
-    return json.dumps(values, ensure_ascii=False) if values else "[]"
+    return _encoded(values) if values else "[]"
 
 
 def dates(article: Article, now: datetime) -> tuple[datetime, datetime]:

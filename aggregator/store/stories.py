@@ -9,6 +9,7 @@ from datetime import datetime
 
 from aggregator.dedupe import Candidate, Member, kinds
 from aggregator.model import Subscription, Verdict
+from aggregator.store import articles
 from aggregator.store.index import StoreIndex, candidates, first_since, insert
 from aggregator.store.renewal import renewed
 from aggregator.store.times import from_text, to_text
@@ -229,20 +230,7 @@ class Stories:
 
     def verdict(self, article: int, verdict: Verdict, now: datetime) -> None:
         """Writes down why an article is, or is not, a copy."""
-        self.connection.execute(
-            "INSERT OR REPLACE INTO _verdicts (article_id, against_id, kind, reason, similarity, other, shared, decided_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                article,
-                verdict.against,
-                verdict.kind,
-                verdict.reason,
-                verdict.similarity,
-                verdict.other,
-                verdict.shared,
-                to_text(now),
-            ),
-        )
+        self.connection.execute(articles.VERDICT, articles.verdict(article, verdict, now))
         self.connection.execute(
             "UPDATE articles SET similarity = ?1 WHERE id = ?2 AND similarity <> ?1", (verdict.similarity, article)
         )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-_FORMAT = "%Y-%m-%d %H:%M:%SZ"
-
 
 def to_text(time: datetime) -> str:
     """A time for the file."""
@@ -14,4 +12,4 @@ def to_text(time: datetime) -> str:
 
 def from_text(text: str) -> datetime:
     """A time from the file."""
-    return datetime.strptime(text, _FORMAT).replace(tzinfo=UTC)
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

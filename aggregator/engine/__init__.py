@@ -1,0 +1,9 @@
+"""Where the pure work of a poll runs: here, or in worker processes. The same function, the same result.
+
+workers    the engines; a worker that hangs or grows on a hostile document is killed and replaced
+ready      what is loaded once for all workers, in the process that they are forked from
+"""
+
+from aggregator.engine.workers import Engine, Here, Workers, trim
+
+__all__ = ["Engine", "Here", "Workers", "trim"]
