@@ -146,22 +146,22 @@ def _context() -> BaseContext:
     return context
 
 
-def trim() -> None:
+def trim(spare: int = 2**17) -> None:
     """Lets large blocks go back to the system when they are freed, as they do until one was freed (mallopt(3)).
 
-    Else a process that has once read a document of 10 MB keeps five times that for good. Of the small ones some are kept:
-    a parser's tree goes back and is asked for again with each article, which takes as long as the parsing. Threads share
-    one heap: what one of them freed is no use to the others else. Call it before there are any.
+    Else a process that has once read a document of 10 MB keeps five times that for good. `spare` bytes of small ones are
+    kept. Threads share one heap: what one of them freed is no use to the others else. Call it before there are any.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library than glibc
         allocator = ctypes.CDLL(None)
         allocator.mallopt(_M_MMAP_THRESHOLD, _LARGE)
-        allocator.mallopt(_M_TRIM_THRESHOLD, _SPARE)
+        allocator.mallopt(_M_TRIM_THRESHOLD, spare)
         allocator.mallopt(_M_ARENA_MAX, 1)
 
 
 def _prepare(limit: int) -> None:
-    trim()
+    # Else a parser's tree goes back and is asked for again with each article, which takes as long as the parsing.
+    trim(_SPARE)
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 

@@ -7,6 +7,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
@@ -50,9 +51,10 @@ class Client:
             raise FetchError(f"fetch.proxy: {error}") from None
         free = (self._proxy.host, self._proxy.port) if self._proxy else None
         self._turns = Turns(concurrency)
-        # Without httpx's client around it, which would keep cookies for all polls, follow redirects and try logins: all
-        # that belongs to a single poll, and to its origin. It costs a tenth of a poll.
-        self._transport = Transport(Dialer(self.names, guard, free), self._proxy)
+        transport = Transport(Dialer(self.names, guard, free), self._proxy)
+        # One for all polls, so it must keep no cookies: those belong to a single poll.
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        self._http = httpx.AsyncClient(transport=transport, trust_env=False, cookies=no_cookies)
         self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_host))
 
     async def __aenter__(self) -> Self:
@@ -61,7 +63,7 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._transport.aclose()
+        await self._http.aclose()
         await self.names.close()
 
     @contextlib.asynccontextmanager
@@ -174,11 +176,10 @@ class _Poll:
         self._sent.add(sent)
         # A request of our own making: httpx adds nothing to it, and the body stays as it is on the wire.
         async with self._turn.patience() if self._turn is not None else contextlib.nullcontext():
-            response = await self._client._transport.handle_async_request(outgoing)
+            response = await self._client._http.send(outgoing, stream=True)
         try:
             self.answered = True
             if response.status_code in _REDIRECTS:
-                response.request = outgoing
                 self._cookies.extract_cookies(response)
             yield response
         finally:
