@@ -42,7 +42,7 @@ _KINDS = {
     "cold": ("A feed seen for the first time", "CPU ms a feed", "feeds"),
     "steady": ("A feed polled again, 95 % answer 304", "CPU ms a feed", "feeds"),
     "memory": ("Peak memory of all processes", "MiB (PSS)", "feeds"),
-    "alone": ("One more article, alone: saved, indexed, matched", "CPU ms an article", "articles stored"),
+    "alone": ("One more article, alone in its commit", "CPU ms an article", "articles stored"),
     "article": ("One of 20 more in one commit", "CPU ms an article", "articles stored"),
     "nothing": ("The commit of a poll that brings nothing", "CPU ms a poll", "articles stored"),
 }

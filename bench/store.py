@@ -52,8 +52,10 @@ class Texts:
         vocabulary = ["water", "river"] + [
             "".join(self.dice.choices(letters, k=self.dice.randint(3, 11))) for _ in range(40_000)
         ]
-        self.vocabulary, self.weights = vocabulary, [1 / (rank + 20) for rank in range(len(vocabulary))]
-        drawn = self.dice.choices(vocabulary, self.weights, k=15 * 6000)
+        self.vocabulary = vocabulary
+        # Summed once: `choices` would do it for each text.
+        self.sums = list(itertools.accumulate(1 / (rank + 20) for rank in range(len(vocabulary))))
+        drawn = self.drawn(15 * 6000)
         self.sentences = [" ".join(drawn[i : i + 15]).capitalize() + "." for i in range(0, len(drawn), 15)]
         self.length = max(1, words // 15)
 
@@ -63,11 +65,15 @@ class Texts:
 
     def fresh(self) -> str:
         """A text that shares no sentence with another: matching has little to compare, as with most news."""
-        words = self.dice.choices(self.vocabulary, self.weights, k=self.length * 15)
+        words = self.drawn(self.length * 15)
         return "\n\n".join(" ".join(words[i : i + 60]) for i in range(0, len(words), 60))
 
     def title(self) -> str:
-        return " ".join(self.dice.choices(self.vocabulary, self.weights, k=9))
+        return " ".join(self.drawn(9))
+
+    def drawn(self, count: int) -> list[str]:
+        """So many words of the vocabulary."""
+        return self.dice.choices(self.vocabulary, cum_weights=self.sums, k=count)
 
 
 class Took(NamedTuple):
