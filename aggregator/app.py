@@ -371,7 +371,7 @@ class Aggregator:
         return Editor(self.store, self.config.dedupe, self._by_id)
 
     def _upkeep(self, now: datetime) -> tuple[Expired, int]:
-        now = self.ages.now(now, time.monotonic())
+        now = self._aged(now)
         retention, before = self.store.retention, self._kept_since(now)
         with self.store.transaction():
             stories, articles = retention.prune(before, now) if before else (0, 0)
@@ -386,9 +386,13 @@ class Aggregator:
         with self.store.transaction():
             return renewal.renew(self.store.connection, now - self.config.dedupe.window, most)
 
-    def _kept_since(self, now: datetime) -> datetime | None:
+    def _aged(self, now: datetime) -> datetime:
+        """The time to judge age by. Ask with what the clock shows: an answer asked about again would end the doubt."""
+        return self.ages.now(now, time.monotonic())
+
+    def _kept_since(self, aged: datetime) -> datetime | None:
         keep = self.config.retention.keep
-        return None if keep == "forever" else self.ages.now(now, time.monotonic()) - keep
+        return None if keep == "forever" else aged - keep
 
     async def shrink(self) -> int:
         """Gives the file's free pages back to the disk, step by step; gives how many there were."""
@@ -513,7 +517,7 @@ class Aggregator:
             return Poll(
                 outcome.due.title, outcome.due.url, outcome.status, error="not stored: the database is another one"
             )
-        wanted = self.store.retention.wanted(feed, outcome.items, self._kept_since(now))
+        wanted = self.store.retention.wanted(feed, outcome.items, self._kept_since(self._aged(now)))
         taken = self._editor().take(feed, wanted, outcome.guids, now)
         counts = Counter(saved.change for saved in taken)
         articles = [saved.article for saved in taken if saved.change == "new"]

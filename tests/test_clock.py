@@ -8,10 +8,12 @@ import time
 from datetime import UTC, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import apscheduler.schedulers.base
 import pytest
 
+from aggregator import app as app_room
 from aggregator import daemon as daemon_room
 from aggregator.app import Aggregator
 from aggregator.daemon import Daemon
@@ -110,6 +112,28 @@ def test_a_clock_years_ahead_takes_nothing_away(site: Awkward, tmp_path: Path) -
     days.run(HOUR, timedelta(minutes=10))
     days.now -= 5 * YEAR
     assert days.rows("SELECT title FROM articles ORDER BY title") == [("a",), ("b",)]
+
+
+def test_a_clock_that_stays_ahead_is_believed_after_an_hour(
+    site: Awkward, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steady = [0.0]
+    monkeypatch.setattr(app_room, "time", SimpleNamespace(monotonic=lambda: steady[0]))
+    days = Days(config_for(tmp_path, site.url("/f"), more="retention: {keep: 30d}\n"))
+    site.plays["/f"] = says(FEED)
+    days.poll()
+
+    async def work() -> list[int]:
+        found = []
+        async with Aggregator(days.config, Here(), lambda: days.now) as aggregator:
+            days.now += YEAR
+            for _ in range(8):  # ten minutes each
+                found.append((await aggregator.upkeep()).stories)
+                days.now += HOUR / 6
+                steady[0] += 600
+        return found
+
+    assert asyncio.run(work()) == [0, 0, 0, 0, 0, 0, 1, 0]
 
 
 def test_a_host_that_wanted_rest_is_asked_again_after_the_clock_was_set_back(site: Awkward, days: Days) -> None:

@@ -167,9 +167,8 @@ class Documents:
         """The response to a request."""
         if self.auth is not None and not _authorized(headers.get("authorization"), self.auth):
             return _unauthorized()
-        target = ALIASES.get(path)
-        document = self.site.find(path or "index.html")
-        awaited = (path or "index.html") in self.site.awaited
+        target, name = ALIASES.get(path), path or "index.html"
+        document, awaited = self.site.find(name), name in self.site.awaited
         if target is None and document is None and not awaited and path not in _OTHERS:
             return PlainTextResponse("404: there is nothing here; the merged feed is at /feed.atom\n", 404, _SAFE)
         if method not in ("GET", "HEAD"):
