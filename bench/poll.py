@@ -157,12 +157,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         arguments = ["bench.farm", str(options.feeds)]
         if options.tls:
+            import certifi  # type: ignore[import-not-found,unused-ignore]
             import trustme  # type: ignore[import-not-found,unused-ignore]
 
             authority = trustme.CA()
             certificate, root = Path(folder) / "farm.pem", Path(folder) / "root.pem"
             authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
-            authority.cert_pem.write_to_path(str(root))
+            # Among as many roots as any installation trusts: a store of one would hide what loading it costs.
+            root.write_bytes(Path(certifi.where()).read_bytes() + authority.cert_pem.bytes())
             arguments += ["--tls", str(certificate)]
             env |= {"SSL_CERT_FILE": str(root), "REQUESTS_CA_BUNDLE": str(root)}
         farm = Talk(*arguments)
