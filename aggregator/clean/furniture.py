@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
@@ -33,6 +34,10 @@ class Rule:
     begins: tuple[str, ...] = ("",)  # what a match begins with, in lower case: other texts need not be tried
     lists: bool = False  # the heading of a list of links, which goes with it
     tail: bool = False  # also known at the end of a block, after a full stop
+
+    def is_of(self, hosts: Iterable[str]) -> bool:
+        """Whether it is known at these sites."""
+        return self.everywhere or any(f".{host}".endswith(f".{self.host}") for host in hosts)
 
 
 class Block(NamedTuple):
@@ -70,6 +75,10 @@ class Furniture:
         """`classes` are (rule id, regular expression for one whole class name or id)."""
         self.rules = tuple(rules)
         self.classes = tuple(classes)
+        self._beginnings: defaultdict[str, list[int]] = defaultdict(list)
+        for number, rule in enumerate(self.rules):
+            for letters in dict.fromkeys(rule.begins):
+                self._beginnings[letters].append(number)
 
     def hint(self, names: str) -> str | None:
         """The rule that knows one of these class names (or the id) of an element as furniture."""
@@ -138,10 +147,15 @@ class Furniture:
 
     def _matching(self, text: str, position: Position, around: Surroundings, tails: bool = False) -> Rule | None:
         """The rule that knows this text at this edge; with `tails` one that also knows the end of a block."""
-        for rule, match in _beginning(self, text[:_BEGINNING].lower(), position, around.hosts):
-            if len(text) <= rule.longest and (rule.tail or not tails) and match(text):
+        for rule, match in _beginning(self, text[:_BEGINNING].lower(), position):
+            if len(text) <= rule.longest and (rule.tail or not tails) and rule.is_of(around.hosts) and match(text):
                 return rule
         return None
+
+    def beginning(self, letters: str) -> list[Rule]:
+        """The rules for texts that begin with these letters, in their order."""
+        starts = (self._beginnings.get(letters[:length], ()) for length in range(len(letters) + 1))
+        return [self.rules[number] for number in sorted({number for numbers in starts for number in numbers})]
 
 
 def is_little(found: Iterable[int], blocks: Blocks) -> bool:
@@ -159,15 +173,13 @@ _LEARNED = Rule("learned", None, True, "any", "")
 
 @functools.lru_cache(maxsize=4096)
 def _beginning(
-    furniture: Furniture, letters: str, position: Position, hosts: frozenset[str]
+    furniture: Furniture, letters: str, position: Position
 ) -> tuple[tuple[Rule, Callable[[str], object]], ...]:
-    """The rules for texts of these sites that begin with these letters, and what matches their patterns."""
+    """The rules for texts that begin with these letters, and what matches their patterns."""
     return tuple(
         (rule, _compiled(rule.pattern).match)
-        for rule in furniture.rules
+        for rule in furniture.beginning(letters)
         if rule.position in (position, "any")
-        and letters.startswith(rule.begins)
-        and (rule.everywhere or any(f".{host}".endswith(f".{rule.host}") for host in hosts))
     )
 
 
