@@ -11,6 +11,8 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
 
 from aggregator import clean, dedupe, parse
 from aggregator.clean import fulltext
@@ -33,13 +35,22 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A new or changed entry, cleaned; `entry` is kept so that cleaning can be done again with other rules."""
+    """A new or changed entry, cleaned. As little as its reader needs: it goes from process to process."""
+
+    article: Article
+    hash: bytes
+    packed: bytes  # the entry as the file keeps it, so that cleaning can be done again with other rules
+    rules: int = clean.VERSION  # see `cleaned_by`
+    short: bool = False  # a summary only, of a feed whose articles are wanted whole
+
+
+class _Cleaned(NamedTuple):
+    """An item in the making."""
 
     entry: Entry
     article: Article
-    hash: bytes
-    packed: bytes = b""  # the entry as the file keeps it: made where the cleaning is done, not where one writer waits
-    rules: int = clean.VERSION  # see `cleaned_by`
+    mark: bytes
+    text: str  # the entry as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +75,9 @@ def digest(job: Job) -> Digest | ParseError:
     feed = found.feed
     site = site_of(feed, job.subscription, job.habits.decided())
     failed = set()
-    cleaned: list[Item] = []
+    cleaned: list[_Cleaned] = []
     flaws = list(feed.flaws)
-    sieve, since = Filter(job.subscription.include, job.subscription.exclude), job.subscription.since
-    decisions: list[tuple[str, Decision]] = []
-    rules, cleaning = repr(_rules(job.subscription)), cleaned_by(job.subscription)
-    has_filter = bool(sieve.include or sieve.exclude or since)
+    rules = repr(_rules(job.subscription))
     for number, entry in enumerate(feed.entries):
         text = _written(entry)
         mark = _hash(text, rules)
@@ -89,22 +97,26 @@ def digest(job: Job) -> Digest | ParseError:
             flaws.append(f"entry {number + 1} could not be cleaned: {type(error).__name__}: {error}"[:300])
             failed.add(entry.guid)
             continue
-        cleaned.append(Item(entry, article, mark, _compressed(text), cleaning))
-    items, filtered = [], 0
-    for item in _relearned(cleaned, job, site):
-        published = item.article.published or item.article.updated
-        if since and published and published < since:
-            decision = Decision(False, f"left out: published {published:%Y-%m-%d %H:%M:%SZ}, before `since`")
-        else:
-            decision = sieve.decide(subject_of(item.article))
+        cleaned.append(_Cleaned(entry, article, mark, text))
+    sieve, since = Filter(job.subscription.include, job.subscription.exclude), job.subscription.since
+    has_filter = bool(sieve.include or sieve.exclude or since)
+    decisions: list[tuple[str, Decision]] = []
+    passed = []
+    for one in _relearned(cleaned, job, site):
         if has_filter:
-            decisions.append((item.article.title, decision))
-        if not decision.passes:
-            filtered += 1
-        else:
-            items.append(item)
+            decision = _decision(one.article, sieve, since)
+            decisions.append((one.article.title, decision))
+            if not decision.passes:
+                continue
+        passed.append(one)
+    cleaning, full_text = cleaned_by(job.subscription), job.subscription.full_text
+    items = [
+        Item(article, mark, _compressed(text), cleaning, full_text and fulltext.is_short(entry))
+        for entry, article, mark, text in passed
+    ]
     bare = dataclasses.replace(feed, entries=())
     sources = {mark: seen for mark, seen in found.sources.items() if seen.guid not in failed}
+    filtered = len(cleaned) - len(items)
     return Digest(bare, tuple(items), found.guids, filtered, (*flaws, *sieve.flaws), sources, tuple(decisions))
 
 
@@ -150,7 +162,15 @@ def site_of(feed: Feed, subscription: Subscription, learned: clean.Decision | No
     return clean.Site(feed.url, feed.home_page_url, feed.language, subscription.remove, known, rules)
 
 
-def _relearned(items: list[Item], job: Job, site: clean.Site) -> list[Item]:
+def _decision(article: Article, sieve: Filter, since: datetime | None) -> Decision:
+    """What the operator's filters say of an article."""
+    published = article.published or article.updated
+    if since and published and published < since:
+        return Decision(False, f"left out: published {published:%Y-%m-%d %H:%M:%SZ}, before `since`")
+    return sieve.decide(subject_of(article))
+
+
+def _relearned(items: list[_Cleaned], job: Job, site: clean.Site) -> list[_Cleaned]:
     """The items, cleaned again where this document itself shows that something in them is the feed's furniture."""
     if not job.subscription.learn or not items:
         return items
@@ -158,9 +178,7 @@ def _relearned(items: list[Item], job: Job, site: clean.Site) -> list[Item]:
     now_known = dataclasses.replace(site, learned=decision)
     fresh = (decision.cut | decision.faint) - (site.learned.cut | site.learned.faint)
     return [
-        item
-        if fresh.isdisjoint(item.article.edges)
-        else dataclasses.replace(item, article=digest_entry(item.entry, now_known))
+        item if fresh.isdisjoint(item.article.edges) else item._replace(article=digest_entry(item.entry, now_known))
         for item in items
     ]
 

@@ -16,7 +16,6 @@ from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from aggregator import schedule
-from aggregator.clean import fulltext
 from aggregator.config import Config, is_own
 from aggregator.digest import Digest, Job
 from aggregator.digest import wishes as rules
@@ -111,7 +110,7 @@ class Runner:
         """The digest with the pages of its articles read, where that is asked for and the feed has a summary only."""
         if isinstance(digest, ParseError) or not job.subscription.full_text:
             return digest
-        found = await self.pages.get([item.article.url for item in digest.items if fulltext.is_short(item.entry)])
+        found = await self.pages.get([item.article.url for item in digest.items if item.short])
         pages = {url: page for url, page in found.items() if isinstance(page, Response)}
         missing = [f"full text of {url}: {page}"[:300] for url, page in found.items() if isinstance(page, FetchError)]
         again = await self._digest(dataclasses.replace(job, pages=pages)) if pages else digest

@@ -114,7 +114,7 @@ def _clean(store: Store, feeds: Mapping[int, Subscription], now: datetime) -> se
         for article in _to_clean(store, row["id"], rules, site.learned):
             packed = db.execute("SELECT entry FROM _sources WHERE article_id = ?", (article,)).fetchone()[0]
             entry = entry_of(unpack(packed))
-            item = Item(entry, digest_entry(entry, site), entry_hash(entry, subscription), packed, rules)
+            item = Item(digest_entry(entry, site), entry_hash(entry, subscription), packed, rules)
             stored = store.articles.stored(row["id"], item.article, {entry.guid})
             if stored is not None and store.articles.revise(stored, item, now).change == "changed":
                 changed.add(article)

@@ -27,7 +27,7 @@ from typing import NamedTuple
 from aggregator import dedupe
 from aggregator.clean import Site, clean
 from aggregator.config import Dedupe
-from aggregator.digest import Item
+from aggregator.digest import Item, packed
 from aggregator.model import Entry, Subscription, Text
 from aggregator.publish import FORMATS, Channel
 from aggregator.store import Due, Outcome, Read, Store, examples, open_reader, open_writer
@@ -175,7 +175,7 @@ def item(texts: Texts, number: int) -> Item:
     entry = Entry(url, url, Text(texts.title()), Text(), Text(html), published=NOW)
     article = clean(entry, Site("https://new.example/feed", None, "en", ()))
     article = replace(article, fingerprint=dedupe.hashes(article.content_text, article.title))
-    return Item(entry, article, hashlib.blake2b(url.encode(), digest_size=16).digest())
+    return Item(article, hashlib.blake2b(url.encode(), digest_size=16).digest(), packed(entry))
 
 
 def main() -> None:

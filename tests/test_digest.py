@@ -57,7 +57,7 @@ def test_only_new_and_changed_entries_are_read(read: list[bytes]) -> None:
     first = digested(job(rss(*posts(1, 2, 3))))
     changed = dataclasses.replace(posts(2)[0], html="<p>Text 2, corrected.</p>")
     second = digested(job(rss(*posts(4), changed, *posts(1, 3)), first))
-    assert [item.entry.guid for item in second.items] == ["id-4", "id-2"]
+    assert [item.article.guid for item in second.items] == ["id-4", "id-2"]
     assert second.guids == {"id-1", "id-2", "id-3", "id-4"}
     assert (b"Text 1" in read[1], b"Text 3" in read[1]) == (False, False)
     assert set(second.sources.values()) >= set(first.sources.values())
@@ -74,7 +74,7 @@ def test_another_wish_of_the_operator_makes_all_entries_new(read: list[bytes]) -
 def test_filtered_entries_are_known_too(read: list[bytes]) -> None:
     body, picky = rss(*posts(1, 2)), dataclasses.replace(FEED, exclude=("title 2",))
     first = digested(job(body, None, picky))
-    assert ([item.entry.guid for item in first.items], first.filtered) == (["id-1"], 1)
+    assert ([item.article.guid for item in first.items], first.filtered) == (["id-1"], 1)
     second = digested(job(body.replace(b"A feed", b"B feed"), first, picky))
     assert (second.items, second.filtered) == ((), 0)
     assert b"Title 2" not in read[1]
@@ -160,7 +160,7 @@ def test_a_portion_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("aggregator.parse.xml._MOST_BYTES_AT_ONCE", 10)
     first = digested(job(rss(*posts(1, 2))))
     second = digested(job(rss(*posts(1, 2)), first))
-    assert [[item.entry.guid for item in each.items] for each in (first, second)] == [["id-1"], ["id-2"]]
+    assert [[item.article.guid for item in each.items] for each in (first, second)] == [["id-1"], ["id-2"]]
     assert (first.feed.complete, second.feed.complete) == (False, True)
 
 
@@ -181,7 +181,7 @@ def test_an_entry_that_feedparser_can_not_read_costs_itself_alone(monkeypatch: p
     stumble(monkeypatch, b"Title 3")
     first = digested(job(rss(*posts(1, 2))))
     second = digested(job(rss(*posts(1, 3, 4, 2, 5)), first))
-    assert {item.entry.guid for item in second.items} >= {"id-4", "id-5"}
+    assert {item.article.guid for item in second.items} >= {"id-4", "id-5"}
     assert second.guids == {"id-1", "id-2", "id-4", "id-5"}
     assert any("ZeroDivisionError" in flaw for flaw in second.flaws)
 
@@ -201,14 +201,14 @@ def test_a_portion_with_one_id_twice_is_got_past_and_nothing_of_it_lost(monkeypa
     titles = [[item.article.title for item in each.items] for each in found]
     assert titles == [["Title 1", "Other", "Title 2"], ["Title 3", "Title 4", "Third"], ["Title 5"], []]
     assert [each.feed.complete for each in found] == [False, False, True, True]
-    ids = [item.entry.guid for each in found for item in each.items]
+    ids = [item.article.guid for each in found for item in each.items]
     assert (len(set(ids)), found[-1].guids) == (7, frozenset(ids))
 
 
 def test_a_large_document_with_the_same_entry_many_times_has_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aggregator.parse.xml._MOST_AT_ONCE", 3)
     body = rss(*posts(1, 1, 1, 1, 2, 1, 3, 4))
-    assert [[item.entry.guid for item in each.items] for each in in_portions(body, body)] == (
+    assert [[item.article.guid for item in each.items] for each in in_portions(body, body)] == (
         [["id-1", "id-2", "id-3"], ["id-4"]]
     )
 
@@ -217,7 +217,7 @@ def test_what_can_not_be_read_in_a_large_document_is_got_past(monkeypatch: pytes
     monkeypatch.setattr("aggregator.parse.xml._MOST_AT_ONCE", 3)
     stumble(monkeypatch, b"Title 2")
     body = rss(*posts(1, 2, 3, 4, 5))
-    assert [[item.entry.guid for item in each.items] for each in in_portions(body, body, body)] == (
+    assert [[item.article.guid for item in each.items] for each in in_portions(body, body, body)] == (
         [["id-1", "id-3"], ["id-4", "id-5"], []]
     )
 
@@ -225,5 +225,5 @@ def test_what_can_not_be_read_in_a_large_document_is_got_past(monkeypatch: pytes
 def test_a_large_document_that_is_damaged_is_read_as_far_as_one_poll_can(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aggregator.parse.xml._MOST_AT_ONCE", 3)
     [found] = in_portions(rss(*posts(1, 2, 3, 4, 5)).replace(b"Text 2", b"<b>Text 2"))
-    assert [item.entry.guid for item in found.items] == ["id-1", "id-2", "id-3"]
+    assert [item.article.guid for item in found.items] == ["id-1", "id-2", "id-3"]
     assert "has 5 entries; 3 were read" in found.flaws

@@ -11,7 +11,7 @@ import pytest
 from aggregator import dedupe
 from aggregator.clean import Decision, Site
 from aggregator.config import Dedupe
-from aggregator.digest import Item, digest_entry
+from aggregator.digest import Item, digest_entry, packed
 from aggregator.model import Entry, Text
 from aggregator.replay import Replay, replay
 from aggregator.store import Store, open_writer, probe
@@ -38,7 +38,7 @@ def item(title: str, text: str, faint: str = "", guid: str = "") -> Item:
     if faint:
         ways = (digest_entry(entry, replace(site, learned=Decision(faint=frozenset([m])))) for m in article.edges)
         article = next(way for way in ways if way.faint == (faint,))
-    return Item(entry, article, repr((entry, faint)).encode())
+    return Item(article, repr((entry, faint)).encode(), packed(entry))
 
 
 def take(desk: Desk, feed: str, *items: Item) -> list[int]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from aggregator.clean import Site
 from aggregator.config import Dedupe
-from aggregator.digest import Item, digest_entry
+from aggregator.digest import Item, digest_entry, packed
 from aggregator.model import Entry, Subscription, Text
 from aggregator.replay import replay
 from aggregator.store import Read, Store, open_writer, sweep
@@ -50,7 +50,9 @@ class Desk:
         entry = Entry(guid or url, url, Text(title, False), content=Text(html), published=self.now)
         article = digest_entry(entry, Site(f"https://{feed}.example/feed", f"https://{feed}.example"))
         with self.store.transaction():
-            [saved] = self.editor.take(self.ids[feed], [Item(entry, article, repr(entry).encode())], (), self.now)
+            [saved] = self.editor.take(
+                self.ids[feed], [Item(article, repr(entry).encode(), packed(entry))], (), self.now
+            )
         return saved.article
 
     def stories(self) -> list[list[int]]:
@@ -239,7 +241,7 @@ def test_a_document_taken_at_once_gives_what_its_items_give_one_by_one(seed: int
     for number, one in enumerate(items):
         entry = Entry(f"urn:x:{number % 70}", one.url, Text(one.title, False), content=Text(one.html), published=NOW)
         article = digest_entry(entry, Site("https://a.example/feed"))
-        made.append(Item(entry, article, repr(entry).encode()))
+        made.append(Item(article, repr(entry).encode(), packed(entry)))
     documents = [made[0:30], made[25:50], made[50:51], [], made[51:]]
     found = []
     for size in (1000, 1):
@@ -249,7 +251,7 @@ def test_a_document_taken_at_once_gives_what_its_items_give_one_by_one(seed: int
                 for number, document in enumerate(documents):
                     for start in range(0, len(document), size):
                         some = document[start : start + size]
-                        desk.editor.take(desk.ids["abcde"[number]], some, {i.entry.guid for i in document}, NOW)
+                        desk.editor.take(desk.ids["abcde"[number]], some, {i.article.guid for i in document}, NOW)
             connection.execute("INSERT INTO articles_fts (articles_fts, rank) VALUES ('integrity-check', 1)")
             found.append(facts(desk.store))
     assert found[0] == found[1]

@@ -27,7 +27,7 @@ import pebble
 
 from aggregator.digest import Digest, Item, Job, digest
 from aggregator.errors import ParseError
-from aggregator.model import Article, Entry, Text
+from aggregator.model import Article
 
 _DESKS = 16  # documents being digested or waiting for their commit; with all that is made of one, half a megabyte each
 TIME_LIMIT = 20.0  # seconds of one document
@@ -179,7 +179,7 @@ class _Pickler(pickle.Pickler):
     """Writes the nouns that come by the dozen as calls of their classes: half the time of what dataclasses with slots do
     by themselves, which is Python for each field (`dataclasses._dataclass_getstate`)."""
 
-    dispatch_table = copyreg.dispatch_table | {noun: _reduced(noun) for noun in (Item, Article, Entry, Text)}
+    dispatch_table = copyreg.dispatch_table | {noun: _reduced(noun) for noun in (Item, Article)}
 
 
 def _packed(value: object) -> bytes:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from aggregator import clean
-from aggregator.digest import Item, packed
+from aggregator.digest import Item
 from aggregator.model import Article, Source, Verdict
 from aggregator.store import index
 from aggregator.store.hashes import text_hash
@@ -116,7 +116,7 @@ def source(number: int, item: Item, hash_of_text: bytes) -> tuple[object, ...]:
         number,
         item.hash,
         hash_of_text,
-        item.packed or packed(item.entry),
+        item.packed,
         _json([{"rule": removal.rule, "text": removal.text} for removal in article.removed]),
         _origin(article.source, article.url),
         _json(article.credits),
