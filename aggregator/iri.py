@@ -14,6 +14,7 @@ _HTTP = re.compile(
 _TAG = re.compile(r"tag:(?:[a-z0-9._-]+@)?[a-z0-9.-]+,\d{4}(?:-\d{2}(?:-\d{2})?)?:[A-Za-z0-9;/?:@&=+$.\-_!~*'()%,]*")
 _UUID = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
 _URN = re.compile(r"urn:(?!uuid:)[a-z0-9][a-z0-9-]{1,31}:(?:[A-Za-z0-9()+,.:=@;$_!*'-]|%[0-9A-Fa-f]{2})+", re.I)
+_PLAIN_HOST = re.compile(r"https?://([a-z0-9.-]++)(?:/|\Z)")
 _UNRESERVED = re.compile(r"%(?:2D|2E|5F|7E|3[0-9]|[46][1-9A-F]|[57][0-9A])")
 _PORTS = {"http": "80", "https": "443"}
 
@@ -31,6 +32,8 @@ def names(text: str) -> bool:
 
 def host(url: str | None) -> str:
     """The host of an address, lower case; empty where it has none, or is no address."""
+    if found := _PLAIN_HOST.match(url or ""):  # most are so, and need no parsing
+        return found[1]
     try:
         return (urlsplit(url or "").hostname or "").lower()
     except ValueError:

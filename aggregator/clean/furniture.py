@@ -36,8 +36,8 @@ class Rule:
     tail: bool = False  # also known at the end of a block, after a full stop
 
     def is_of(self, hosts: Iterable[str]) -> bool:
-        """Whether it is known at these sites."""
-        return self.everywhere or any(f".{host}".endswith(f".{self.host}") for host in hosts)
+        """Whether its site is among these."""
+        return any(f".{host}".endswith(f".{self.host}") for host in hosts)
 
 
 class Block(NamedTuple):
@@ -147,8 +147,9 @@ class Furniture:
 
     def _matching(self, text: str, position: Position, around: Surroundings, tails: bool = False) -> Rule | None:
         """The rule that knows this text at this edge; with `tails` one that also knows the end of a block."""
-        for rule, match in _beginning(self, text[:_BEGINNING].lower(), position):
-            if len(text) <= rule.longest and (rule.tail or not tails) and rule.is_of(around.hosts) and match(text):
+        length = len(text)
+        for rule, longest, match in _beginning(self, text[:_BEGINNING].lower(), position, tails):
+            if length <= longest and (rule.everywhere or rule.is_of(around.hosts)) and match(text):
                 return rule
         return None
 
@@ -173,13 +174,13 @@ _LEARNED = Rule("learned", None, True, "any", "")
 
 @functools.lru_cache(maxsize=4096)
 def _beginning(
-    furniture: Furniture, letters: str, position: Position
-) -> tuple[tuple[Rule, Callable[[str], object]], ...]:
-    """The rules for texts that begin with these letters, and what matches their patterns."""
+    furniture: Furniture, letters: str, position: Position, tails: bool
+) -> tuple[tuple[Rule, int, Callable[[str], object]], ...]:
+    """The rules for texts that begin with these letters, the longest that each may know, and what matches their patterns."""
     return tuple(
-        (rule, _compiled(rule.pattern).match)
+        (rule, rule.longest, _compiled(rule.pattern).match)
         for rule in furniture.beginning(letters)
-        if rule.position in (position, "any")
+        if rule.position in (position, "any") and (rule.tail or not tails)
     )
 
 

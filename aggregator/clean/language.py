@@ -52,14 +52,12 @@ def _by_letters(text: str) -> str | None:
 def _by_words(text: str) -> str | None:
     words = text.lower().split()
     known = _words()
-    telling: dict[tuple[str, ...], int] = {}  # how many words are of these languages
-    numbers = Counter(words)
-    for (word, number), tags in zip(numbers.items(), map(known.get, numbers), strict=True):
-        if tags is None and (word.isalnum() or (tags := known.get(word.strip(_PUNCTUATION))) is None):
-            continue
-        telling[tags] = telling.get(tags, 0) + number
-    if not telling:
+    # Few words are known, or have punctuation at an end that hides it: these are looked at.
+    likely = [word for word in words if word in known or not word.isalnum()]
+    found = [tags for word in likely if (tags := known.get(word) or known.get(word.strip(_PUNCTUATION)))]
+    if len(found) < _LEAST_WORDS or len(found) < _LEAST_SHARE * len(words):
         return None
+    telling = Counter(found)  # how many words are of these languages
     counts: dict[str, int] = {}
     for tags, number in telling.items():
         for tag in tags:
