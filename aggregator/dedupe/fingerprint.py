@@ -67,21 +67,22 @@ def runs(words: Sequence[str]) -> list[tuple[int, int]]:
     62 bits, the same in every process. Which of the later runs are kept is told by their words alone, wherever they
     stand, so that two texts keep the same ones.
     """
-    return _runs(" ".join(words))
+    return list(zip(*_runs(" ".join(words)), strict=True))
 
 
-def _runs(words: str) -> list[tuple[int, int]]:
-    """As `runs`, of words with blanks between them."""
+def _runs(words: str) -> tuple[Sequence[int], list[int]]:
+    """The positions and the hashes of `runs`, of words with blanks between them."""
     numbers = list(map(zlib.crc32, words.encode("utf-8", "surrogatepass").split()))
     count = len(numbers) - RUN + 1
     # All runs at once: one large integer has a byte of each word, beside which lie those of the next three.
     low = int.from_bytes(struct.pack(f"<{len(numbers)}I", *numbers)[::4], "little")
     chosen = (low ^ low >> 8 ^ low >> 16 ^ low >> 24).to_bytes(len(numbers), "little")
     later = [match.start() for match in _CHOSEN.finditer(chosen, FIRST, count)] if count > FIRST else []
+    places = (*range(min(FIRST, count)), *later)
     # A polynomial over a prime field: four numbers of 32 bits, spread evenly over 62.
-    return [
-        (i, (a * 0x9E3779B97F4A7C1 + b * 0xC2B2AE3D27D4EB4 + c * 0x165667B19E3779F9 + d * 0x27D4EB2F165667C5) % _PRIME)
-        for i in (*range(min(FIRST, count)), *later)
+    return places, [
+        (a * 0x9E3779B97F4A7C1 + b * 0xC2B2AE3D27D4EB4 + c * 0x165667B19E3779F9 + d * 0x27D4EB2F165667C5) % _PRIME
+        for i in places
         for a, b, c, d in (numbers[i : i + RUN],)
     ]
 
@@ -93,8 +94,8 @@ def hashes(text: str, title: str, faint: Iterable[str] = ()) -> tuple[int, ...]:
     """
     for block in faint:
         text = text.replace(block, "\n", 1)
-    found = _runs(_joined(text[:LONGEST]))
-    return tuple(dict.fromkeys((title_hash(title), *(value for _, value in found))))[:MOST]
+    _, found = _runs(_joined(text[:LONGEST]))
+    return tuple(dict.fromkeys((title_hash(title), *found)))[:MOST]
 
 
 @functools.lru_cache(maxsize=1024)

@@ -14,6 +14,15 @@ from typing import Any
 _EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)  # zero and its time zones stand for "unknown" in the field
 _LATEST = datetime(9998, 1, 1, tzinfo=UTC)
 
+# What most feeds write, exactly as RFC 3339 and RFC 822 have it.
+_ZONE = r"[+-](?:0\d|1[0-4])"
+_RFC_3339 = re.compile(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|{_ZONE}:[0-5]\d)", re.A)
+_RFC_822 = re.compile(
+    r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?(\d\d?) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (\d{4}) "
+    rf"(\d\d):(\d\d):(\d\d) (?:GMT|({_ZONE})([0-5]\d))",
+    re.A,
+)
+
 _TIME = r"(?P<hour>\d{1,2})[:.hH](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:[.,:]\d{1,12})?)?"
 _ISO = re.compile(
     r"(?P<year>\d{4})(?P<dash>[-/.])(?P<month>\d{1,2})(?:(?P=dash)(?P<day>\d{1,2})"
@@ -102,9 +111,24 @@ def from_text(text: object) -> datetime | None:
         return None
     text = " ".join(text.replace("\u200e", "").replace("\u200f", "").split())
     try:
-        return sane(_numbers(text) or _words(text))
+        return sane(_exact(text) or _numbers(text) or _words(text))
     except (ValueError, OverflowError, OSError, KeyError):
         return None
+
+
+def _exact(text: str) -> datetime | None:
+    """Dates in the exact form of their standard. What is wrong with the numbers of others is for those who know them."""
+    try:
+        if _RFC_3339.fullmatch(text):
+            return datetime.fromisoformat(text)
+        if match := _RFC_822.fullmatch(text):
+            day, month, year, hour, minute, second, east, more = match.groups()
+            date = datetime(int(year), _MONTH[month.lower()], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+            # "-0330" is three hours and a half: its sign is that of both.
+            return date - timedelta(hours=int(east), minutes=int(east[0] + more)) if east else date
+    except ValueError:
+        pass
+    return None
 
 
 def _numbers(text: str) -> datetime | None:

@@ -28,7 +28,7 @@ def read(item: Any, atom: bool, base: str, feed_author: str | None) -> tuple[Ent
     flaws: list[str] = []
     links = [link for link in dict.get(item, "links", []) if isinstance(link, dict) and get(link, "href")]
     entry = Entry(
-        guid="",
+        guid=identity.given(get(item, "id")),
         url=_url(item, links, base),
         title=_title(item, atom),
         summary=_summary(item, base),
@@ -42,7 +42,8 @@ def read(item: Any, atom: bool, base: str, feed_author: str | None) -> tuple[Ent
         source=_source(dict.get(item, "source"), base),
         via=tuple(filter(None, (join(base, a["href"]) for a in links if a.get("rel") in ("via", "canonical")))),
     )
-    entry = dataclasses.replace(entry, guid=identity.guid(get(item, "id"), entry))
+    if not entry.guid:
+        entry = dataclasses.replace(entry, guid=identity.made(entry))
     flaws += lost(entry)
     return entry, tuple(f"entry {entry.guid[:100]}: {flaw}" for flaw in flaws)
 
@@ -69,9 +70,11 @@ def get(data: Any, key: str) -> str | None:
 
 def join(base: str, link: object) -> str | None:
     """A link made absolute; line breaks, and runs of spaces that were some, are accidents of layout in it."""
-    if isinstance(link, str) and (link := re.sub(r"\s*[\t\r\n]\s*|\s{2,}", "", link.strip())):
-        if _WHOLE.fullmatch(link):
-            return link
+    if not isinstance(link, str):
+        return None
+    if _WHOLE.fullmatch(link):
+        return link
+    if link := re.sub(r"\s*[\t\r\n]\s*|\s{2,}", "", link.strip()):
         with contextlib.suppress(ValueError):
             return urljoin(base, link)
     return None

@@ -20,11 +20,14 @@ def digest(*parts: str) -> str:
     return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
-def guid(explicit: str | None, entry: Entry) -> str:
-    """The id of an entry; `explicit` is what the document gives as one."""
-    if explicit and explicit.strip():
-        text = explicit.strip()
-        return text if len(text) <= LONGEST else f"sha:{digest(text)}"
+def given(explicit: str | None) -> str:
+    """The id of an entry that the document gives one; empty where it gives none."""
+    text = (explicit or "").strip()
+    return text if len(text) <= LONGEST else f"sha:{digest(text)}"
+
+
+def made(entry: Entry) -> str:
+    """The id of an entry that has none."""
     if entry.url and len(entry.url) <= LONGEST:
         return entry.url
     date = entry.published.isoformat() if entry.published else ""

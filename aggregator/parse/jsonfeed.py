@@ -102,7 +102,7 @@ def _entry(item: dict[str, Any], base: str, feed_authors: list[str]) -> tuple[En
     html, plain = bounded(_text(item.get("content_html")) or ""), bounded(_text(item.get("content_text")) or "")
     external = join(base, _text(item.get("external_url")))
     entry = Entry(
-        guid="",
+        guid=identity.given(_text(item.get("id"))),
         url=join(base, _text(item.get("url"))) or external,
         title=Text(bounded(_text(item.get("title")) or ""), html=False),
         summary=Text(bounded(_text(item.get("summary")) or ""), html=False),
@@ -115,7 +115,9 @@ def _entry(item: dict[str, Any], base: str, feed_authors: list[str]) -> tuple[En
         language=_text(item.get("language")),
         via=(external,) if external else (),
     )
-    return dataclasses.replace(entry, guid=identity.guid(_text(item.get("id")), entry)), [*lost, *too_long(entry)]
+    if not entry.guid:
+        entry = dataclasses.replace(entry, guid=identity.made(entry))
+    return entry, [*lost, *too_long(entry)]
 
 
 def _date(item: dict[str, Any], key: str, lost: list[str]) -> datetime | None:
