@@ -14,7 +14,7 @@ from statistics import median
 from aggregator.clean import Site
 from aggregator.config import Dedupe
 from aggregator.digest import Item as Digested
-from aggregator.digest import digest_entry
+from aggregator.digest import digest_entry, packed
 from aggregator.model import Entry, Subscription, Text
 from aggregator.store import Store, open_writer
 from aggregator.stories import Editor
@@ -79,7 +79,7 @@ def digested(items: Sequence[Item]) -> list[Digested]:
             published=item.published,
         )
         article = digest_entry(entry, Site(f"{item.feed}/feed", item.feed))
-        found.append(Digested(entry, article, item.url.encode()))
+        found.append(Digested(article, item.url.encode(), packed(entry)))
     return found
 
 
