@@ -85,7 +85,7 @@ def test_an_entry_that_could_not_be_cleaned_is_tried_again(monkeypatch: pytest.M
         raise ZeroDivisionError(entry.guid)
 
     with monkeypatch.context() as patch:
-        patch.setattr("aggregator.digest.digest_entry", fails)
+        patch.setattr("aggregator.clean.clean", fails)
         first = digested(job(rss(*posts(1))))
     assert (first.items, dict(first.sources)) == ((), {})
     assert "ZeroDivisionError" in first.flaws[0]
