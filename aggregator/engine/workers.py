@@ -83,7 +83,7 @@ class Workers:
         memory_limit: int = MEMORY_LIMIT,
         work: Callable[[Job], Digest | ParseError] = digest,
     ) -> None:
-        self.count = count or max(1, min(4, multiprocessing.cpu_count()))
+        self.count = count or max(1, min(4, multiprocessing.cpu_count() - 1))  # one processor is for the daemon itself
         self.time_limit = time_limit
         self.memory_limit = memory_limit
         self.work = work
