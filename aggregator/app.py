@@ -476,7 +476,7 @@ class Aggregator:
             while len(batch) < BATCH and items < BATCH_ITEMS and not self._outcomes.empty():
                 batch.append(self._outcomes.get_nowait())
                 items += len(batch[-1][0].items)
-            if len(batch) >= BATCH or items >= BATCH_ITEMS or not self._poller.digesting:
+            if len(batch) >= BATCH or items >= BATCH_ITEMS or not self.engine.reading:
                 break
             await asyncio.sleep(_GATHER)
         return batch
