@@ -1,11 +1,12 @@
 """What a poll costs, beside lemon24/reader and newsboat on the same farm in the same run.
 
-    python -m bench.poll [--feeds 300] [--passes 3] [--tls]
+    python -m bench.poll [--feeds 300] [--passes 3] [--tls] [--one-core]
 
-Needs `pip install reader sgmllib3k trustme certifi`; newsboat is measured where it is installed. Prints CPU milliseconds a feed of
-the whole process tree: cold (nothing known), steady (95 % answer 304), dumb (no validators, the same bytes again), the
-median of the passes; archive, the pages that the cold pass has left to be made. Then wall seconds and peak memory of the
-cold pass (MiB, as PSS and as RSS), MiB on disk, and the ratios. sqlite-utils imports pandas where it finds it, 50 MiB that
+Needs `pip install reader sgmllib3k trustme certifi`; newsboat is measured where it is installed. Prints CPU milliseconds a
+feed of the whole process tree: cold (nothing known), steady (95 % answer 304), dumb (no validators, the same bytes again),
+the median of the passes; archive, the pages that the cold pass has left to be made. Then wall seconds and peak memory of
+the cold pass (MiB, as PSS and as RSS), MiB on disk, and the ratios. --one-core holds all of it to one processor: how much
+longer a cold pass then takes is what the second one is good for. sqlite-utils imports pandas where it finds it, 50 MiB that
 only `aggregator[analyst]` brings: measure memory without that extra.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import shutil
 import statistics
@@ -125,7 +127,10 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=3)
     parser.add_argument("--tls", action="store_true", help="over TLS")
     parser.add_argument("--only", action="append", help="measure only these programs")
+    parser.add_argument("--one-core", action="store_true", help="all processes on one processor")
     options = parser.parse_args()
+    if options.one_core:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with farm(options.feeds, options.tls) as (talk, address, env):
         names = options.only or ["ours", "reader", *(["newsboat"] if shutil.which("newsboat") else [])]
         results = {name: measure(name, talk, address, options, env) for name in names}
