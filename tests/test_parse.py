@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import random
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 
 from aggregator.errors import ParseError
 from aggregator.model import Entry, Feed, Response
-from aggregator.parse import Seen, changes, parse
+from aggregator.parse import Seen, changes, dates, parse
 from aggregator.parse.entry import CUT, LONGEST
 from aggregator.parse.scan import scan
 from tests.conftest import DATA
@@ -261,3 +262,25 @@ def test_a_text_longer_than_two_books_is_cut_marked_and_told(form: str) -> None:
     # A picture inside the text is shown to nobody, and must not cost the text behind it.
     [(text, flaws)] = texts(form, f"<p>a<img src='data:image/png;base64,{'A' * LONGEST}'>b")
     assert (text, flaws) == ("<p>a<img src='data:,'>b", "")
+
+
+@settings(max_examples=300)
+@given(st.randoms(use_true_random=False))
+def test_a_date_in_the_exact_form_is_the_one_that_is_written_carelessly(dice: random.Random) -> None:
+    """What is read at a glance in the one case is read by looking at each word in the other."""
+    year, day, hour, second = (
+        dice.choice((0, 1, 1970, 2026, 9999)),
+        dice.randint(0, 32),
+        dice.randint(0, 25),
+        dice.randint(0, 61),
+    )
+    month = dice.choice("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
+    weekday = dice.choice(("", "Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, ", "Sun, "))
+    zone = dice.choice(("GMT", "+0000", "-0330", "+0545", "+1459", "+1500", "-0060"))
+    for text in (
+        f"{weekday}{day:02} {month} {year:04} {hour:02}:30:{second:02} {zone}",
+        f"{year:04}-{dice.randint(0, 13):02}-{day:02}T{hour:02}:30:{second:02}{zone[:3]}:{zone[3:]}".replace(
+            "GMT:", "Z"
+        ),
+    ):
+        assert dates.from_text(text) == dates.from_text(text.lower())
