@@ -14,7 +14,7 @@ import aiodns
 
 from aggregator.errors import FetchError
 from aggregator.fetch.guard import Guard
-from aggregator.fetch.wire import Broken, Pipe
+from aggregator.fetch.wire import Broken, Pipe, Plain, Secure
 
 Lookup = Callable[[str], Awaitable[list[str]]]
 
@@ -113,16 +113,26 @@ class Dialer:
             except (OSError, TimeoutError) as error:
                 if number == len(allowed):
                     raise Broken from error
-        loop = asyncio.get_running_loop()
+        pipe = Plain(connection)
+        if tls is None:
+            return pipe
         try:
-            _, pipe = await loop.create_connection(
-                Pipe, sock=connection, ssl=tls, server_hostname=host.rstrip(".") if tls else None
-            )
+            return await secured(pipe, tls, host)
         except ssl.SSLError:
             raise
         except OSError as error:
             raise Broken from error
-        return pipe
+
+
+async def secured(pipe: Pipe, tls: ssl.SSLContext, host: str) -> Pipe:
+    """Speaks TLS over the pipe from here on. Raises ssl.SSLError, OSError; the pipe is closed then."""
+    try:
+        secure = Secure(pipe, tls, host.rstrip("."))
+        await secure.shake_hands()
+    except BaseException:
+        pipe.close()
+        raise
+    return secure
 
 
 async def _connected(address: str, port: int) -> socket.socket:
