@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import socket
 import ssl
@@ -46,7 +47,7 @@ class Names:
         """The addresses of a host; a literal is its own. Raises FetchError where there are none."""
         if ":" in host or host[-1:].isdigit():  # no top-level domain ends in a digit: others need no look
             with suppress(ValueError):
-                return [str(ipaddress.ip_address(host))]
+                return [_number(host)]
         bare = host.rstrip(".")
         if bare == "localhost" or bare.endswith(".localhost"):
             return ["127.0.0.1", "::1"]  # RFC 6761 §6.3: these never reach a name server
@@ -145,6 +146,12 @@ async def _connected(address: str, port: int) -> socket.socket:
         connection.close()
         raise
     return connection
+
+
+@functools.lru_cache(256)
+def _number(host: str) -> str:
+    """An address as it is written in full; raises ValueError for a name."""
+    return str(ipaddress.ip_address(host))
 
 
 def _words(error: aiodns.error.DNSError) -> str:
