@@ -39,7 +39,7 @@ from aggregator.replay import Replay, replay
 from aggregator.schedule.ages import Ages
 from aggregator.schedule.network import Network
 from aggregator.site import Site
-from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer, renewal, sweep
+from aggregator.store import Due, Expired, Outcome, Read, Store, open_writer, renewal
 from aggregator.stories import Editor
 from aggregator.websub import Subscriber, public_url
 
@@ -378,7 +378,7 @@ class Aggregator:
         with self.store.transaction():
             polls = retention.prune_polls(now - POLLS_KEPT)
         with self.store.transaction():
-            sweep(self.store.connection, now - self.config.dedupe.window)
+            self.store.sweep(now - self.config.dedupe.window)
         renewed = self._renew(now, renewal.STEP)
         return Expired(stories, articles, polls), retention.shrink() + renewed
 
@@ -476,8 +476,8 @@ class Aggregator:
             while len(batch) < BATCH and items < BATCH_ITEMS and not self._outcomes.empty():
                 batch.append(self._outcomes.get_nowait())
                 items += len(batch[-1][0].items)
-            awaited = self._poller.digesting or (look == 0 and len(self._busy) > len(batch))
-            if len(batch) >= BATCH or items >= BATCH_ITEMS or not awaited:
+            others = look == 0 and not items and len(self._busy) > len(batch)
+            if len(batch) >= BATCH or items >= BATCH_ITEMS or not (self.engine.reading or others):
                 break
             await asyncio.sleep(_GATHER)
         return batch

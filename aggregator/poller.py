@@ -11,7 +11,6 @@ from typing import Protocol, TypeVar
 
 from aggregator import schedule
 from aggregator.config import Config
-from aggregator.digest import Digest, Job
 from aggregator.engine import Engine
 from aggregator.errand import Carrier, Errand, Found, Runner, host_of, is_under_other_rules, job_for
 from aggregator.errors import FetchError, ParseError
@@ -43,8 +42,7 @@ class Poller:
         self._engine = engine
         self._clock = clock
         self._ask = ask
-        self.digesting = 0  # documents that are being read right now
-        self._runner = Runner(lambda: self.client, lambda: self.config, self._digest, self._recall, clock)
+        self._runner = Runner(lambda: self.client, lambda: self.config, engine.run, self._recall, clock)
         self._run = partial(engine.carry, self._runner) if isinstance(engine, Carrier) else self._runner.run
         self._dice = random.Random()  # noqa: S311 - jitter is no secret
 
@@ -119,7 +117,7 @@ class Poller:
             return ParseError("it is larger than fetch.max_body")
         [memory] = await self._recall([due.feed])
         job = job_for(dataclasses.replace(response, url=due.url), self._of(due), memory)
-        digest = await self._runner.completed(job, await self._digest(job))
+        digest = await self._runner.completed(job, await self._engine.run(job))
         if isinstance(digest, ParseError):
             return digest
         # Neither validators nor what a feed asks for: these are the document's at its own address.
@@ -130,13 +128,6 @@ class Poller:
             sources={**job.sources, **digest.sources},
         )  # fmt: skip
         return self._scheduled(outcome, Signals(ttl=due.ttl, wishes=due.wishes, pushed=True))
-
-    async def _digest(self, job: Job) -> Digest | ParseError:
-        self.digesting += 1
-        try:
-            return await self._engine.run(job)
-        finally:
-            self.digesting -= 1
 
     async def _recall(self, feeds: Sequence[int]) -> list[Memory]:
         return await self._ask(lambda store: [store.feeds.recall(feed) for feed in feeds])

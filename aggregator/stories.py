@@ -14,7 +14,7 @@ from aggregator import dedupe
 from aggregator.config import Dedupe
 from aggregator.digest import Item
 from aggregator.model import Subscription, Verdict
-from aggregator.store import Arrivals, Saved, Store, newcomer, probe
+from aggregator.store import Arrivals, Known, Saved, Store, newcomer, probe
 
 REVIEW = timedelta(
     hours=48
@@ -47,8 +47,9 @@ class Editor:
                 taken.append(self._add(feed, item, arrivals, now))
             else:
                 taken.append(articles.revise(row, item, now))
-                arrivals.note(item.article)
                 self._place(taken[-1], now)
+                arrivals.note(item.article, taken[-1].article)
+                arrivals.outdate()
         arrivals.write()
         articles.forget_edges(feed)
         return taken
@@ -82,7 +83,7 @@ class Editor:
         if arrivals.may_match_waiting(came):
             arrivals.write()
         limits = dedupe.Limits(self.settings.threshold, scope(self.settings, self.feeds, feed))
-        decision = self._matched(came, limits, now, arrivals.hashes)
+        decision = self._matched(came, limits, now, arrivals.known)
         if decision.verdict.story is None and not decision.doubts and not any(decision.boilerplate.learned):
             return Saved(arrivals.add(item, None, decision.verdict), "new")
         article = arrivals.add(item, decision.verdict.story)
@@ -90,6 +91,8 @@ class Editor:
         self._entered(article, decision, now)
         for doubtful in sorted(decision.doubts):
             self._doubt(doubtful, now)
+        if decision.doubts or any(decision.boilerplate.learned):
+            arrivals.outdate()
         return Saved(article, "new")
 
     def _entered(self, article: int, decision: dedupe.Decision, now: datetime) -> None:
@@ -290,7 +293,7 @@ class Editor:
         return self._matched(probed, self.limits(probed.feed, article), now)
 
     def _matched(
-        self, probed: dedupe.Probe, limits: dedupe.Limits, now: datetime, known: Collection[int] | None = None
+        self, probed: dedupe.Probe, limits: dedupe.Limits, now: datetime, known: Known | None = None
     ) -> dedupe.Decision:
         stories = self.store.stories
         index = stories.index(now - self.settings.window, known)

@@ -27,8 +27,8 @@ from pathlib import Path
 from aggregator.app import Aggregator
 from aggregator.cluster import Cluster
 from aggregator.config import loads
-from bench.poll import Talk
 from bench.pollers import cpu, tree
+from bench.talk import Talk
 
 HOSTS = 50  # the farm answers on as many loopback addresses: each is a host of its own for the limits per host
 

@@ -21,7 +21,6 @@ import platform
 import select
 import sys
 import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -33,8 +32,8 @@ from aggregator.store import Store, open_writer
 from aggregator.stories import Editor
 from bench import store as stored
 from bench.plot import Panel, draw
-from bench.poll import Talk
 from bench.pollers import tree
+from bench.talk import Talk, farm
 
 Results = dict[str, dict[int, list[float]]]  # by what was measured: by size: a value of each pass
 
@@ -46,25 +45,6 @@ _KINDS = {
     "article": ("One of 20 more in one commit", "CPU ms an article", "articles stored"),
     "nothing": ("The commit of a poll that brings nothing", "CPU ms a poll", "articles stored"),
 }
-
-
-@contextlib.contextmanager
-def farm(feeds: int, tls: bool) -> Iterator[tuple[Talk, str, dict[str, str]]]:
-    """The farm, its address, and the environment in which its certificate is believed."""
-    env = dict(os.environ)
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = ["bench.farm", str(feeds)]
-        if tls:
-            import trustme  # type: ignore[import-not-found,unused-ignore]
-
-            authority, certificate, root = trustme.CA(), Path(folder) / "farm.pem", Path(folder) / "root.pem"
-            authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
-            authority.cert_pem.write_to_path(str(root))
-            arguments += ["--tls", str(certificate)]
-            env |= {"SSL_CERT_FILE": str(root)}
-        talk = Talk(*arguments)
-        yield talk, f"{'https' if tls else 'http'}://127.0.0.1:{talk.hear()}", env
-        talk.end()
 
 
 def feeds(count: int, options: argparse.Namespace, results: Results) -> None:

@@ -1,11 +1,12 @@
 """What a poll costs, beside lemon24/reader and newsboat on the same farm in the same run.
 
-    python -m bench.poll [--feeds 300] [--passes 3] [--tls]
+    python -m bench.poll [--feeds 300] [--passes 3] [--tls] [--one-core]
 
-Needs `pip install reader sgmllib3k trustme`; newsboat is measured where it is installed. Prints CPU milliseconds a feed of
-the whole process tree: cold (nothing known), steady (95 % answer 304), dumb (no validators, the same bytes again), the
-median of the passes; archive, the pages that the cold pass has left to be made. Then wall seconds and peak memory of the
-cold pass (MiB, as PSS and as RSS), MiB on disk, and the ratios. sqlite-utils imports pandas where it finds it, 50 MiB that
+Needs `pip install reader sgmllib3k trustme certifi`; newsboat is measured where it is installed. Prints CPU milliseconds a
+feed of the whole process tree: cold (nothing known), steady (95 % answer 304), dumb (no validators, the same bytes again),
+the median of the passes; archive, the pages that the cold pass has left to be made. Then wall seconds and peak memory of
+the cold pass (MiB, as PSS and as RSS), MiB on disk, and the ratios. --one-core holds all of it to one processor: how much
+longer a cold pass then takes is what the second one is good for. sqlite-utils imports pandas where it finds it, 50 MiB that
 only `aggregator[analyst]` brings: measure memory without that extra.
 """
 
@@ -25,36 +26,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.pollers import Memory
+from bench.talk import Talk, farm
 
 KINDS = ("cold", "steady", "dumb")
 COLUMNS = (*KINDS, "archive", "wall", "pss", "rss", "disk", "articles")
-
-
-class Talk:
-    """A program that is spoken to by lines."""
-
-    def __init__(self, *command: str, env: dict[str, str] | None = None) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
-        )
-
-    def hear(self) -> str:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"{self.process.args} ended")
-        return line.strip()
-
-    def say(self, line: str) -> str:
-        assert self.process.stdin is not None
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self.hear()
-
-    def end(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def measure(name: str, farm: Talk, address: str, options: argparse.Namespace, env: dict[str, str]) -> dict[str, Any]:
@@ -152,26 +127,13 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=3)
     parser.add_argument("--tls", action="store_true", help="over TLS")
     parser.add_argument("--only", action="append", help="measure only these programs")
+    parser.add_argument("--one-core", action="store_true", help="all processes on one processor")
     options = parser.parse_args()
-    env = dict(os.environ)
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = ["bench.farm", str(options.feeds)]
-        if options.tls:
-            import certifi  # type: ignore[import-not-found,unused-ignore]
-            import trustme  # type: ignore[import-not-found,unused-ignore]
-
-            authority = trustme.CA()
-            certificate, root = Path(folder) / "farm.pem", Path(folder) / "root.pem"
-            authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
-            # Among as many roots as any installation trusts: a store of one would hide what loading it costs.
-            root.write_bytes(Path(certifi.where()).read_bytes() + authority.cert_pem.bytes())
-            arguments += ["--tls", str(certificate)]
-            env |= {"SSL_CERT_FILE": str(root), "REQUESTS_CA_BUNDLE": str(root)}
-        farm = Talk(*arguments)
-        address = f"{'https' if options.tls else 'http'}://127.0.0.1:{farm.hear()}"
+    if options.one_core:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    with farm(options.feeds, options.tls) as (talk, address, env):
         names = options.only or ["ours", "reader", *(["newsboat"] if shutil.which("newsboat") else [])]
-        results = {name: measure(name, farm, address, options, env) for name in names}
-        farm.end()
+        results = {name: measure(name, talk, address, options, env) for name in names}
     print(f"CPU ms a feed, {options.feeds} feeds of 25 entries{', TLS' if options.tls else ''}")
     print(f"{'':10}" + "".join(f"{kind:>10}" for kind in COLUMNS))
     for name, found in results.items():

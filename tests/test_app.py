@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from aggregator import app
 from aggregator.app import Aggregator, Poll
 from aggregator.config import Config, loads
 from aggregator.digest import Digest, Job
@@ -72,7 +73,9 @@ class Slowly(Here):
 
     async def run(self, job: Job) -> Digest | ParseError:
         self.jobs += 1
+        self.reading += 1
         await asyncio.sleep(self.jobs * 0.03)
+        self.reading -= 1
         return await super().run(job)
 
 
@@ -92,6 +95,37 @@ def test_documents_that_are_read_at_the_same_time_share_a_transaction(web: Web, 
     batches = asyncio.run(work())
     assert sum(batches) == 8
     assert len(batches) <= 4, "each by itself would be eight"
+
+
+class Crowded(Here):
+    """As a pool with room for two documents: the next ones begin when those are stored."""
+
+    def __init__(self) -> None:
+        self.room = asyncio.Semaphore(2)
+
+    async def run(self, job: Job) -> Digest | ParseError:
+        await self.room.acquire()
+        task = asyncio.current_task()
+        assert task is not None
+        task.add_done_callback(lambda _: self.room.release())
+        return await super().run(job)
+
+
+def test_a_transaction_does_not_wait_for_documents_that_wait_for_it(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_GATHER", 1.0)  # once would be seen
+    for number in range(8):
+        web.pages[f"/{number}"] = Answer(rss(Post(f"Number {number}", link=f"http://x.example/{number}")))
+    config = config_for(tmp_path, *(web.url(f"/{number}") for number in range(8)))
+
+    async def work() -> int:
+        async with Aggregator(config, Crowded(), lambda: NOW) as aggregator:
+            async with asyncio.timeout(10):
+                polls = await aggregator.poll(await aggregator.due(force=True))
+        return sum(poll.new for poll in polls)
+
+    assert asyncio.run(work()) == 8
 
 
 def test_the_second_poll_is_conditional_and_changes_nothing(web: Web, tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
 import subprocess
 import sys
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -73,8 +74,6 @@ def kind(new: Probe, *old: Candidate, threshold: float = 0.75) -> str:
 
 
 def filler(seed: int, sentences: int = 12) -> str:
-    import random
-
     return Prose(random.Random(seed)).paragraph(sentences)
 
 
@@ -356,3 +355,41 @@ def test_the_corpus_has_its_kinds() -> None:
     kinds = {item.kind for item in corpus.build(7, 900)}
     assert len([k for k in kinds if k.startswith("not: ")]) >= 18
     assert len(kinds & set(corpus.COPIES)) >= 16
+
+
+class Told(Memory):
+    """An index that leaves out what `telling` does."""
+
+    left_out = 0
+
+    def postings(self, hashes: Sequence[int]) -> list[Posting]:
+        everything = super().postings(hashes)
+        found: defaultdict[int, list[int]] = defaultdict(list)
+        for posting in everything:
+            found[posting.hash].append(posting.article)
+        told = set(dedupe.telling(hashes, found, ()))
+        self.left_out += len(everything) - len(told)
+        return [posting for posting in everything if (posting.hash, posting.article) in told]
+
+
+def test_what_is_not_told_would_have_changed_nothing() -> None:
+    left_out, kinds = 0, Counter[str]()
+    for seed in range(300):
+        dice = random.Random(seed)
+        pool = [filler(seed * 100 + number, 1) for number in range(dice.choice((12, 40, 200)))]
+
+        def text(dice: random.Random = dice, pool: list[str] = pool) -> str:
+            return " ".join(dice.choices(pool, k=dice.randint(1, 14)))
+
+        old = [
+            stored(n, dice.choice(pool)[:40], text(), feed=dice.randint(1, 4)) for n in range(1, dice.randint(2, 25))
+        ]
+        new = probe(dice.choice(pool)[:40], dice.choice([text(), dice.choice(old).text]), feed=dice.randint(1, 5))
+        told = Told(*old)
+        decision = dedupe.match(new, told, Limits())
+        assert decision == dedupe.match(new, Memory(*old), Limits())
+        left_out += told.left_out
+        kinds[decision.verdict.kind] += 1
+    assert left_out > 300
+    assert len(kinds) > 2
+    assert kinds["alone"] > 50

@@ -24,7 +24,7 @@ from tests.test_dedupe import MOLE, OWN, filler
 from tests.test_replay import item
 
 SINCE = NOW - timedelta(days=30)
-HASHES = "SELECT DISTINCT article_id FROM _fingerprints ORDER BY 1"
+HASHES = "SELECT DISTINCT article_id FROM _postings ORDER BY 1"
 
 
 def old_file(path: Path, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def test_the_index_is_made_anew_step_by_step_the_newest_first(tmp_path: Path, mo
         assert steps == [12, 12, 7]  # what is older than the window stays out
         assert db.execute("SELECT count(*) FROM _boilerplate").fetchone()[0] == 0
         text, title = db.execute("SELECT content_text, title FROM articles WHERE id = 20").fetchone()
-        stored = {row[0] for row in db.execute("SELECT hash FROM _fingerprints WHERE article_id = 20")}
+        stored = {row[0] for row in db.execute("SELECT hash FROM _postings WHERE article_id = 20")}
         assert stored == set(dedupe.hashes(text, title))
         assert renewal.renew(db, SINCE, 12) == 0
 

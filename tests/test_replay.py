@@ -52,13 +52,11 @@ def again(desk: Desk) -> Replay:
 
 
 def postings(desk: Desk) -> list[tuple[int, int]]:
-    return [
-        tuple(row) for row in desk.store.connection.execute("SELECT * FROM _fingerprints ORDER BY hash, article_id")
-    ]
+    return [tuple(row) for row in desk.store.connection.execute("SELECT * FROM _postings ORDER BY hash, article_id")]
 
 
 def orphans(desk: Desk) -> int:
-    query = "SELECT count(*) FROM _fingerprints WHERE article_id NOT IN (SELECT id FROM articles)"
+    query = "SELECT count(*) FROM _postings WHERE article_id NOT IN (SELECT id FROM articles)"
     return int(desk.store.connection.execute(query).fetchone()[0])
 
 

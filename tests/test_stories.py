@@ -18,7 +18,7 @@ from aggregator.config import Dedupe
 from aggregator.digest import Item, digest_entry
 from aggregator.model import Entry, Subscription, Text
 from aggregator.replay import replay
-from aggregator.store import Read, Store, open_writer, sweep
+from aggregator.store import Read, Store, open_writer
 from aggregator.stories import Editor
 from tests.conftest import NOW
 from tests.data.dedupe import corpus
@@ -125,10 +125,10 @@ def test_the_window_ends_and_what_is_older_leaves_the_index(desk: Desk) -> None:
     desk.now += timedelta(days=31)
     b = desk.put("b", MOLE, FULL)
     assert desk.stories() == [[a], [b]]
-    count = "SELECT count(*) FROM _fingerprints WHERE article_id = ?"
+    count = "SELECT count(*) FROM _postings WHERE article_id = ?"
     connection = desk.store.connection
     before = connection.execute(count, (b,)).fetchone()[0]
-    assert sum(sweep(connection, desk.now - timedelta(days=30), 20) for _ in range(40)) > 30
+    assert sum(desk.store.sweep(desk.now - timedelta(days=30), 20) for _ in range(40)) > 30
     assert [connection.execute(count, (article,)).fetchone()[0] for article in (a, b)] == [0, before]
 
 
@@ -223,7 +223,7 @@ def facts(store: Store) -> list[tuple[object, ...]]:
         "SELECT id, uid, title, url, lead_article_id, published_at, updated_at, first_seen_at, copies FROM stories",
         "SELECT article_id, against_id, kind, reason, similarity, other, shared FROM _verdicts ORDER BY 1",
         "SELECT article_id, hash, text_hash, entry FROM _sources ORDER BY 1",
-        "SELECT * FROM _fingerprints",
+        "SELECT * FROM _postings",
         "SELECT * FROM _boilerplate",
         "SELECT * FROM _entries ORDER BY 1",
         "SELECT rowid, title FROM articles_fts ORDER BY 1",

@@ -49,6 +49,10 @@ class _Witness:
     ) -> None:
         await self.engine.__aexit__(kind, value, trace)
 
+    @property
+    def reading(self) -> int:
+        return self.engine.reading
+
     async def run(self, job: Job) -> Digest | ParseError:
         self.response = job.response
         result = await self.engine.run(job)

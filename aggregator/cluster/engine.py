@@ -83,6 +83,11 @@ class Cluster:
         await self.link.close()
         await self._local.__aexit__(kind, value, trace)
 
+    @property
+    def reading(self) -> int:
+        """What is being digested here."""
+        return self._local.reading
+
     async def run(self, job: Job) -> Digest | ParseError:
         """Digests here."""
         return await self._local.run(job)

@@ -30,6 +30,7 @@ from aggregator.dedupe.match import (
     match,
     overlooked,
     recheck,
+    telling,
 )
 from aggregator.dedupe.text import Text
 
@@ -59,4 +60,5 @@ __all__ = [
     "overlooked",
     "recheck",
     "standing",
+    "telling",
 ]

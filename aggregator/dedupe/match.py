@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from aggregator.dedupe import fingerprint, kinds, titles
-from aggregator.dedupe.boilerplate import Boilerplate, Posting, Seen, find
+from aggregator.dedupe.boilerplate import IN_FEED, Boilerplate, Posting, Seen, find
 from aggregator.dedupe.compare import Comparison
 from aggregator.dedupe.text import Text
 from aggregator.model import Verdict
@@ -101,15 +101,38 @@ def match(probe: Probe, index: Index, limits: Limits) -> Decision:
         return Decision(found)
     postings = _elsewhere(probe, index)
     standing = find(probe.fingerprint, probe.feed, postings, index)
+    ranked = _ranked(probe, postings, standing.hashes, limits)
+    if not ranked:
+        return dataclasses.replace(ALONE, boilerplate=standing)
     ours = Text(probe.title, probe.text, standing.hashes, probe.url)
-    judged = [
-        (candidate, _against(probe, ours, candidate, index, limits))
-        for candidate in index.load(_ranked(probe, postings, standing.hashes, limits))
-    ]
+    judged = [(candidate, _against(probe, ours, candidate, index, limits)) for candidate in index.load(ranked)]
     again = [c for c, v in judged if _is_again(probe, c, v)]
     verdict, also = _chosen(probe, judged, bool(again))
     misses = tuple(v for _, v in judged if v.kind == "alone")
     return Decision(verdict, also, misses, frozenset(c.story for c in again), standing)
+
+
+def telling(
+    hashes: Sequence[int], found: Mapping[int, Sequence[int]], boilerplate: Collection[int]
+) -> list[tuple[int, int]]:
+    """Where hashes were seen, as far as that can matter to `match`: (hash, article).
+
+    `hashes` is a fingerprint, `found` the articles that have each of its hashes, `boilerplate` those known as such. What
+    matters is that a hash is in so many stories that it tells none, or that an article has enough of them, or the title.
+    Most hashes of an article that is like no other are runs of words that a few others happen to have: where these
+    belong need not be asked.
+    """
+    common = {value for value, articles in found.items() if len(articles) >= IN_FEED}
+    shared = Counter(article for articles in found.values() for article in articles)
+    # As in _ranked, were all of these boilerplate.
+    least = max(1, min(SHARED_HASHES, len(set(hashes).difference(boilerplate, common)) // 2))
+    titled = found.get(hashes[0], ()) if hashes else ()
+    return [
+        (value, article)
+        for value, articles in found.items()
+        for article in articles
+        if value in common or shared[article] >= least or article in titled
+    ]
 
 
 def overlooked(probe: Probe, index: Seen) -> frozenset[int]:

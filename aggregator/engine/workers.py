@@ -45,6 +45,10 @@ except ImportError:  # not on Windows
 class Engine(Protocol):
     """An async context manager that digests jobs. Never raises for what a document does."""
 
+    @property
+    def reading(self) -> int:
+        """Jobs that are being done just now; those that wait for room are not."""
+
     async def __aenter__(self) -> Self: ...
 
     async def __aexit__(
@@ -56,6 +60,8 @@ class Engine(Protocol):
 
 class Here:
     """Digests in this process, one job after the other: for tests and for a single feed."""
+
+    reading = 0  # nobody sees it at work
 
     async def __aenter__(self) -> Self:
         return self
@@ -83,10 +89,11 @@ class Workers:
         memory_limit: int = MEMORY_LIMIT,
         work: Callable[[Job], Digest | ParseError] = digest,
     ) -> None:
-        self.count = count or max(1, min(4, multiprocessing.cpu_count()))
+        self.count = count or max(1, min(4, multiprocessing.cpu_count() - 1))  # one processor is for the daemon itself
         self.time_limit = time_limit
         self.memory_limit = memory_limit
         self.work = work
+        self.reading = 0
         self._pool: pebble.ProcessPool | None = None
         self._desks = asyncio.Semaphore(_DESKS)
         self._seated: weakref.WeakSet[asyncio.Task[object]] = weakref.WeakSet()
@@ -109,6 +116,7 @@ class Workers:
             self._pool = pebble.ProcessPool(
                 max_workers=self.count, initializer=_prepare, initargs=(self.memory_limit,), context=context
             )
+        self.reading += 1
         try:
             future = self._pool.schedule(_worked, args=(self.work, _packed(job)), timeout=self.time_limit)
             done: Digest | ParseError = _unpacked(await asyncio.wrap_future(future))
@@ -121,6 +129,8 @@ class Workers:
             return ParseError(f"reading the document ended the worker process (exit code {error.exitcode})")
         except Exception as error:  # noqa: BLE001 - whatever a document brings up in a worker, it is that feed's failure
             return ParseError(f"reading the document failed: {type(error).__name__}: {error}"[:300])
+        finally:
+            self.reading -= 1
 
     async def _sit_down(self, job: Job) -> None:
         """Waits for a desk, so that workers do not run ahead of the writer: what they make is held until it is stored."""

@@ -7,7 +7,7 @@ store      the writer's side, by noun: feeds, articles, stories, corrections; re
 arrivals   the new articles of a document, written together
 memory     what the next digest of a feed needs to know
 wal        keeps the log small while others read
-index      what matching looks up; renewal: makes it anew where the hashes have changed
+index      what matching looks up; postings: the fingerprints in it; renewal: makes them anew where the hashes have changed
 read       what is published and shown: read-only
 pages      what the pages for people show: read-only, each query bounded
 query      what a person types into a search
@@ -21,7 +21,7 @@ from aggregator.store.examples import Example
 from aggregator.store.feeds import Due, Outcome
 from aggregator.store.health import Check, checks
 from aggregator.store.hubs import Hub
-from aggregator.store.index import FINGERPRINTED, StoreIndex, fingerprint, newcomer, probe, sweep
+from aggregator.store.index import FINGERPRINTED, Known, StoreIndex, fingerprint, newcomer, probe
 from aggregator.store.memory import Memory
 from aggregator.store.metadata import metadata
 from aggregator.store.pages import Before, Pages, Slow, Wanted, open_pages
@@ -40,6 +40,7 @@ __all__ = [
     "Example",
     "Expired",
     "Hub",
+    "Known",
     "Memory",
     "Outcome",
     "Pages",
@@ -62,7 +63,6 @@ __all__ = [
     "open_writer",
     "probe",
     "request",
-    "sweep",
     "to_match",
     "unpack",
     "unspaced",

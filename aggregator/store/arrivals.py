@@ -6,18 +6,16 @@ less than article by article.
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from aggregator import dedupe
 from aggregator.dedupe import Probe
 from aggregator.digest import Item
 from aggregator.model import Article, Verdict
 from aggregator.store import articles as rows
-from aggregator.store import index
+from aggregator.store import index, postings
 from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
 from aggregator.store.uids import uids, unused
@@ -34,11 +32,10 @@ class Arrivals:
         row = connection.execute("SELECT configured_url FROM feeds WHERE id = ?", (feed,)).fetchone()
         self._configured_url = str(row[0])
         articles = [item.article for item in items]
-        self._guids = self._found(f"articles WHERE feed_id = {feed:d} AND guid = value", (a.guid for a in articles))
-        spellings = (url for article in articles for url in dedupe.addresses(article.url))
-        self._urls = self._found("articles WHERE url = value", spellings)
-        hashes = (value for article in articles for value in article.fingerprint)
-        self.hashes: set[int] = self._found("_fingerprints WHERE hash = value", hashes)
+        guids = (article.guid for article in articles)
+        self._guids = index.stored(connection, f"articles WHERE feed_id = {feed:d} AND guid = value", guids)
+        self._known: index.Known = index.known(connection, feed, articles)
+        self._is_exact = True
         self._waiting: set[object] = set()  # hashes and addresses of those that wait
         self._next_article = self._next_story = 0
         self._articles: list[tuple[object, ...]] = []
@@ -50,14 +47,14 @@ class Arrivals:
 
     def may_be_stored(self, article: Article) -> bool:
         """Whether it may be a revision of an article that is stored, or waits."""
-        return article.guid in self._guids or article.url in self._urls
+        return article.guid in self._guids or article.url in self._known.urls
 
     def may_match(self, probe: Probe) -> bool:
         """Whether anything that is stored, or waits, can be like it: an equal text has equal hashes."""
         return (
             len(probe.fingerprint) < 2  # of the title only: a text without words
-            or not self.hashes.isdisjoint(probe.fingerprint)
-            or not self._urls.isdisjoint(dedupe.addresses(probe.url))
+            or not self._known.postings.keys().isdisjoint(probe.fingerprint)
+            or not self._known.urls.isdisjoint(dedupe.addresses(probe.url))
         )
 
     def may_match_waiting(self, probe: Probe) -> bool:
@@ -87,19 +84,29 @@ class Arrivals:
         )
         self._sources.append(rows.source(number, item, text_hash(article.content_text)))
         self._edges.append(rows.edges(number, self._feed, article))
-        known = self.hashes.intersection(article.fingerprint)
-        self._postings += [(value, number) for value in article.fingerprint if value not in known]
-        if known:
-            index.insert(self._connection, number, known)
-        self.note(article)
+        # A hash with so many articles is boilerplate and needs no more.
+        held = self._known.postings
+        self._postings += [(v, number) for v in article.fingerprint if len(held.get(v, ())) < postings.MOST]
+        self.note(article, number)
         self._waiting.update(article.fingerprint, dedupe.addresses(article.url))
         return number
 
-    def note(self, article: Article) -> None:
+    @property
+    def known(self) -> index.Known | None:
+        """For matching what comes: what is known of all, as long as nothing but new articles were stored."""
+        return self._known if self._is_exact else None
+
+    def outdate(self) -> None:
+        """What is known may have changed."""
+        self._is_exact = False
+
+    def note(self, article: Article, number: int) -> None:
         """One of the items is stored, as new or as a revision."""
         self._guids.add(article.guid)
-        self._urls.add(article.url)
-        self.hashes.update(article.fingerprint)
+        self._known.urls.add(article.url)
+        self._known.texts.add(text_hash(article.content_text))
+        for value in article.fingerprint:
+            self._known.postings.setdefault(value, []).append(number)
 
     def write(self) -> None:
         """Stores what waits."""
@@ -118,7 +125,7 @@ class Arrivals:
         )
         many(rows.SOURCE, self._sources)
         many(rows.EDGES, self._edges)
-        many("INSERT INTO _fingerprints VALUES (?, ?)", self._postings)
+        postings.insert(self._connection, self._postings)
         many(rows.VERDICT, self._alone)
         for waiting in (self._articles, self._stories, self._sources, self._edges, self._postings, self._alone):
             waiting.clear()
@@ -130,8 +137,3 @@ class Arrivals:
             self._next_article, self._next_story = self._connection.execute(count).fetchone()
         self._next_article += 1
         return self._next_article - 1
-
-    def _found(self, where: str, values: Iterable[object]) -> set[Any]:
-        """Those of some values that a table has."""
-        query = f"SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM {where})"
-        return {row[0] for row in self._connection.execute(query, (json.dumps(list(values)),))}

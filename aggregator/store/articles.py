@@ -12,7 +12,7 @@ from typing import Literal
 from aggregator import clean
 from aggregator.digest import Item, packed
 from aggregator.model import Article, Source, Verdict
-from aggregator.store import index
+from aggregator.store import index, postings
 from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
 
@@ -42,7 +42,7 @@ class Saved:
 
 
 class Articles:
-    """The tables articles, _sources and _fingerprints."""
+    """The tables articles, _sources and _edges."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
@@ -66,8 +66,8 @@ class Articles:
         # The same text may have another one: what the feed repeats has become more, or less.
         before = index.fingerprint(row)
         if before != article.fingerprint:
-            index.remove(self.connection, number, before)
-            index.insert(self.connection, number, article.fingerprint)
+            postings.remove(self.connection, number, before)
+            postings.add(self.connection, number, article.fingerprint)
         return Saved(number, "changed" if changed else "same", article.fingerprint)
 
     def stored(self, feed: int, article: Article, guids: Collection[str]) -> sqlite3.Row | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from aggregator import dedupe
 from aggregator.dedupe import Candidate, Posting, Probe
 from aggregator.model import Article
+from aggregator.store import postings
 from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
 
@@ -17,7 +20,6 @@ _COLUMNS = (
     "articles.id, articles.story_id, articles.feed_id, articles.title, articles.url, articles.content_text, "
     "feeds.title AS feed, articles.enclosures FROM articles JOIN feeds ON feeds.id = articles.feed_id "
 )
-POSTINGS = 24  # articles one hash is kept for
 _SOME = 8  # articles with the same address or text are looked at; a home page has thousands
 _MEDIA = ("audio/", "video/")
 # What a fingerprint is made of, as columns and FROM.
@@ -48,26 +50,36 @@ def newcomer(feed: int, article: Article) -> Probe:
     return Probe(feed, article.title, article.url, article.content_text, article.fingerprint, media=media)
 
 
+def known(connection: sqlite3.Connection, feed: int, articles: Sequence[Article]) -> Known:
+    """What the file has of a feed's new articles."""
+    spellings = [url for article in articles for url in dedupe.addresses(article.url)]
+    texts = {text_hash(article.content_text) for article in articles}
+    hashes = [value for article in articles for value in article.fingerprint]
+    has_text = "SELECT 1 FROM _sources WHERE text_hash = ?"  # bytes are not for JSON
+    return Known(
+        stored(connection, "articles WHERE url = value", spellings),
+        {text for text in texts if connection.execute(has_text, (text,)).fetchone()},
+        postings.look_up(connection, hashes),
+        _boilerplate(connection, hashes, feed),
+    )
+
+
+def stored(connection: sqlite3.Connection, where: str, values: Iterable[object]) -> set[Any]:
+    """Those of some values that a table has."""
+    query = f"SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM {where})"
+    return {row[0] for row in connection.execute(query, (json.dumps(list(values)),))}
+
+
+def _boilerplate(connection: sqlite3.Connection, hashes: Sequence[int], feed: int | None = None) -> set[int]:
+    """Those that are known as boilerplate: everywhere or in this feed, without one anywhere."""
+    query = "SELECT hash FROM _boilerplate WHERE hash IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR feed_id IN (0, ?2))"
+    return {row[0] for row in connection.execute(query, (json.dumps(list(hashes)), feed))}
+
+
 def candidates(connection: sqlite3.Connection, where: str, values: Sequence[object], most: int) -> list[Candidate]:
     """Stored articles as the other side of a comparison; `where` is SQL after FROM articles."""
     rows = connection.execute(f"SELECT {_COLUMNS} {where} ORDER BY articles.id LIMIT ?", (*values, most))
     return [Candidate(r[0], r[1], r[2], r[3], r[4], r[5], r[6], _media(r[7])) for r in rows.fetchall()]
-
-
-def insert(connection: sqlite3.Connection, article: int, hashes: Iterable[int]) -> None:
-    """Puts an article into the index. A hash with POSTINGS articles is boilerplate and needs no more."""
-    connection.executemany(
-        "INSERT OR IGNORE INTO _fingerprints SELECT ?1, ?2 "
-        f"WHERE (SELECT 1 FROM _fingerprints WHERE hash = ?1 LIMIT 1 OFFSET {POSTINGS - 1}) IS NULL",
-        ((value, article) for value in hashes),
-    )
-
-
-def remove(connection: sqlite3.Connection, article: int, hashes: Sequence[int]) -> None:
-    """Takes an article out of the index; `hashes` are those of the text it was put in with."""
-    connection.executemany(
-        "DELETE FROM _fingerprints WHERE hash = ? AND article_id = ?", ((value, article) for value in hashes)
-    )
 
 
 def first_since(connection: sqlite3.Connection, since: datetime) -> int:
@@ -86,29 +98,20 @@ def first_since(connection: sqlite3.Connection, since: datetime) -> int:
     return low
 
 
-def sweep(connection: sqlite3.Connection, since: datetime, most: int = 50_000) -> int:
-    """Takes some of what is older than the window out of the index, from where the last sweep ended; gives how many.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What one look has told of all items of a document, so that most of them need no other."""
 
-    It goes round by hash, not by article: that needs no second index, which would double the size of this one.
-    """
-    row = connection.execute("SELECT hash FROM _sweep").fetchone()
-    hand = row[0] if row else -1
-    end = connection.execute(
-        "SELECT hash FROM _fingerprints WHERE hash > ? ORDER BY hash LIMIT 1 OFFSET ?", (hand, most)
-    ).fetchone()
-    upto = end[0] if end else 2**62
-    gone = connection.execute(
-        "DELETE FROM _fingerprints WHERE hash > ? AND hash <= ? AND article_id < ?",
-        (hand, upto, first_since(connection, since)),
-    ).rowcount
-    connection.execute("INSERT OR REPLACE INTO _sweep (id, hash) VALUES (1, ?)", (upto if end else -1,))
-    return gone
+    urls: set[str]  # of their addresses, those that articles have
+    texts: set[bytes]  # of their texts' hashes, those that articles have
+    postings: dict[int, list[int]]  # of their hashes, those that are in the index, and where
+    boilerplate: set[int]  # of their hashes, those known as such, everywhere or in their feed
 
 
 class StoreIndex:
     """Articles first seen since `since`, else all, and already in a story.
 
-    `first` is the lowest id of these; `known`: the hashes that may be in the index, where that was asked for.
+    `first` is the lowest id of these; `known` answers for the items of one document, where it was asked for.
     """
 
     def __init__(
@@ -116,7 +119,7 @@ class StoreIndex:
         connection: sqlite3.Connection,
         since: datetime | None = None,
         first: int | None = None,
-        known: Collection[int] | None = None,
+        known: Known | None = None,
     ) -> None:
         self.connection = connection
         self.since = to_text(since) if since else ""
@@ -125,38 +128,48 @@ class StoreIndex:
 
     def by_url(self, urls: Sequence[str]) -> Sequence[Candidate]:
         """Articles with one of these addresses."""
+        if self.known is not None and self.known.urls.isdisjoint(urls):
+            return ()
         return self._candidates(
             "WHERE articles.url IN (SELECT value FROM json_each(?)) AND first_seen_at >= ?", json.dumps(list(urls))
         )
 
     def by_text(self, text: str) -> Sequence[Candidate]:
         """Articles with exactly this text."""
+        hashed = text_hash(text)
+        if self.known is not None and hashed not in self.known.texts:
+            return ()
         where = "JOIN _sources ON article_id = articles.id WHERE text_hash = ? AND first_seen_at >= ?"
-        return self._candidates(where, text_hash(text))
+        return self._candidates(where, hashed)
 
     def postings(self, hashes: Sequence[int]) -> Iterable[Posting]:
-        """Where these hashes were seen."""
-        if self.known is not None:
-            hashes = [value for value in hashes if value in self.known]
+        """Where these hashes were seen, as far as that can matter."""
+        if self.known is None:
+            found, boilerplate = postings.look_up(self.connection, hashes), _boilerplate(self.connection, hashes)
+        else:
+            everywhere, boilerplate = self.known.postings, self.known.boilerplate
+            found = {value: everywhere[value] for value in hashes if value in everywhere}
+        told = dedupe.telling(hashes, found, boilerplate)
+        if not told:
+            return []
         rows = self.connection.execute(
-            "SELECT hash, article_id, story_id, feed_id FROM _fingerprints JOIN articles ON articles.id = article_id "
-            "WHERE hash IN (SELECT value FROM json_each(?)) AND article_id >= ? AND story_id IS NOT NULL",
-            (json.dumps(list(hashes)), self.first),
+            "SELECT id, story_id, feed_id FROM articles "
+            "WHERE id IN (SELECT value FROM json_each(?)) AND id >= ? AND story_id IS NOT NULL",
+            (json.dumps([article for _, article in told]), self.first),
         )
-        return [Posting(*row) for row in rows]
+        places = {row[0]: (row[1], row[2]) for row in rows}
+        return [Posting(value, article, *places[article]) for value, article in told if article in places]
 
     def boilerplate(self, hashes: Sequence[int], feed: int) -> Collection[int]:
         """Those that are known as boilerplate, everywhere (feed 0) or in this feed."""
-        rows = self.connection.execute(
-            "SELECT hash FROM _boilerplate WHERE hash IN (SELECT value FROM json_each(?)) AND feed_id IN (0, ?)",
-            (json.dumps(list(hashes)), feed),
-        )
-        return {row[0] for row in rows}
+        if self.known is not None:
+            return self.known.boilerplate.intersection(hashes)
+        return _boilerplate(self.connection, hashes, feed)
 
     def seen(self, hashes: Sequence[int]) -> int:
-        """In how many stories the most frequent of these hashes is known; no more than POSTINGS are counted."""
+        """In how many stories the most frequent of these hashes is known; no more than postings.MOST are counted."""
         row = self.connection.execute(
-            "SELECT max(stories) FROM (SELECT count(DISTINCT story_id) AS stories FROM _fingerprints "
+            "SELECT max(stories) FROM (SELECT count(DISTINCT story_id) AS stories FROM _postings "
             "JOIN articles ON articles.id = article_id WHERE hash IN (SELECT value FROM json_each(?)) GROUP BY hash)",
             (json.dumps(list(hashes)),),
         ).fetchone()

@@ -10,7 +10,7 @@ import sqlite3
 from datetime import datetime
 
 from aggregator.dedupe.fingerprint import VERSION
-from aggregator.store import index
+from aggregator.store import index, postings
 
 AT_ONCE = 10_000  # articles that are put in before the first poll: a few seconds
 STEP = 1000  # at each later look
@@ -21,8 +21,8 @@ def renew(connection: sqlite3.Connection, since: datetime, most: int) -> int:
     version, upto = connection.execute("SELECT version, upto FROM _renewal").fetchone()
     if version != VERSION:
         # What was learned as boilerplate is learned again from the stories in the window: its words are not known.
-        for table in ("_fingerprints", "_boilerplate", "_sweep"):
-            connection.execute(f"DELETE FROM {table}")
+        postings.clear(connection)
+        connection.execute("DELETE FROM _boilerplate")
         upto = connection.execute("SELECT ifnull(max(id), 0) + 1 FROM articles").fetchone()[0]
     elif not upto:
         return 0
@@ -31,7 +31,7 @@ def renew(connection: sqlite3.Connection, since: datetime, most: int) -> int:
         (upto, index.first_since(connection, since), most),
     ).fetchall()
     for row in rows:
-        index.insert(connection, row["id"], index.fingerprint(row))
+        postings.add(connection, row["id"], index.fingerprint(row))
     left = rows[-1]["id"] if len(rows) == most else 0
     connection.execute("UPDATE _renewal SET version = ?, upto = ?", (VERSION, left))
     return len(rows)

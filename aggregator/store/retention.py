@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aggregator.digest import Item
-from aggregator.store import index
+from aggregator.store import index, postings
 from aggregator.store.times import to_text
 
 STORIES = 50  # at most, in one step
@@ -76,7 +76,7 @@ class Retention:
             ),
         )
         for row in members:
-            index.remove(self.connection, row["id"], index.fingerprint(row))
+            postings.remove(self.connection, row["id"], index.fingerprint(row))
         self.connection.execute("DELETE FROM articles WHERE story_id IN (SELECT value FROM json_each(?))", (stories,))
         self.connection.execute("DELETE FROM stories WHERE id IN (SELECT value FROM json_each(?))", (stories,))
         return len(rows), len(members)

@@ -321,10 +321,21 @@ INSERT INTO _renewal VALUES (1, 1, 0);
 ALTER TABLE _sources ADD COLUMN faint TEXT NOT NULL DEFAULT '[]';
 """
 
-# The names of the private tables, in their order: nothing else has to be told of a new one.
+_FRESH = """
+CREATE TABLE _fresh (              -- what goes on to _fingerprints, see store/postings
+    hash INTEGER NOT NULL,
+    article_id INTEGER NOT NULL,
+    PRIMARY KEY (hash, article_id)
+) STRICT, WITHOUT ROWID;
+CREATE VIEW _postings AS SELECT hash, article_id FROM _fingerprints UNION ALL SELECT hash, article_id FROM _fresh;
+"""
+
+# The names of the private tables and views, in their order: nothing else has to be told of a new one.
 PRIVATE = tuple(
     re.findall(
-        r"^CREATE TABLE (?:IF NOT EXISTS )?(_\w+)", f"{_MIGRATIONS}\n{_TABLES}\n{_TAGS}\n{_BATCHES}", re.MULTILINE
+        r"^CREATE (?:TABLE|VIEW) (?:IF NOT EXISTS )?(_\w+)",
+        "\n".join((_MIGRATIONS, _TABLES, _TAGS, _BATCHES, _FRESH)),
+        re.MULTILINE,
     )
 )
 
@@ -502,8 +513,13 @@ def batches(db: Database) -> None:
     _run(db, _BATCHES)
 
 
+def fresh(db: Database) -> None:
+    """Version 4: new fingerprints wait in a small table."""
+    _run(db, _FRESH)
+
+
 # Step N makes version N of version N - 1; released ones are never changed.
-STEPS: tuple[Step, ...] = (first, tags, batches)
+STEPS: tuple[Step, ...] = (first, tags, batches, fresh)
 USER_VERSION = len(STEPS)  # a file with a higher one is refused
 
 

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from aggregator.digest import Item
+from aggregator.store import postings
 from aggregator.store.arrivals import Arrivals
 from aggregator.store.articles import Articles
 from aggregator.store.corrections import Corrections
 from aggregator.store.entries import Entries
 from aggregator.store.feeds import Feeds
 from aggregator.store.hubs import Hubs
+from aggregator.store.index import first_since
+from aggregator.store.postings import Postings
 from aggregator.store.retention import Retention
 from aggregator.store.stories import Stories
 from aggregator.store.tags import Tags
@@ -34,6 +37,7 @@ class Store:
         self.retention = Retention(connection)
         self.tags = Tags(connection)
         self._wal = Wal(connection)
+        self._postings = Postings(connection)
         self.entries = Entries(connection)
 
     @contextlib.contextmanager
@@ -42,6 +46,7 @@ class Store:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._postings.settle()
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise
@@ -60,6 +65,10 @@ class Store:
                 "SELECT id, title, content_text FROM articles WHERE id >= (SELECT first FROM _batch) ORDER BY id"
             )
             execute("DELETE FROM _batch")
+
+    def sweep(self, since: datetime, most: int = 50_000) -> int:
+        """Takes up to so many hashes of articles of before then out of the index of fingerprints; gives how many."""
+        return postings.sweep(self.connection, first_since(self.connection, since), most)
 
     def arrivals(self, feed: int, items: Sequence[Item], now: datetime) -> Arrivals:
         """For storing what a feed's document brings."""

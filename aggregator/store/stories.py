@@ -9,8 +9,8 @@ from datetime import datetime
 
 from aggregator.dedupe import Candidate, Member, kinds
 from aggregator.model import Subscription, Verdict
-from aggregator.store import articles
-from aggregator.store.index import StoreIndex, candidates, first_since, insert
+from aggregator.store import articles, postings
+from aggregator.store.index import Known, StoreIndex, candidates, first_since
 from aggregator.store.renewal import renewed
 from aggregator.store.times import from_text, to_text
 from aggregator.store.uids import uids, unused
@@ -26,7 +26,7 @@ class Stories:
         self.connection = connection
         self._firsts: dict[str, int] = {}
 
-    def index(self, since: datetime, known: Collection[int] | None = None) -> StoreIndex:
+    def index(self, since: datetime, known: Known | None = None) -> StoreIndex:
         """What matching looks up; the window begins with a full hour. `known`: see StoreIndex."""
         hour = since.replace(minute=0, second=0, microsecond=0)
         name = to_text(hour)
@@ -95,16 +95,12 @@ class Stories:
 
     def known(self, hashes: Sequence[int], feed: int) -> frozenset[int]:
         """Those that are boilerplate, everywhere or in this feed."""
-        rows = self.connection.execute(
-            "SELECT hash FROM _boilerplate WHERE hash IN (SELECT value FROM json_each(?)) AND feed_id IN (0, ?)",
-            (json.dumps(list(hashes)), feed),
-        )
-        return frozenset(row[0] for row in rows)
+        return frozenset(StoreIndex(self.connection).boilerplate(hashes, feed))
 
     def joined_on(self, hashes: Collection[int], since: datetime) -> list[int]:
         """Articles with one of these hashes that were judged copies since then."""
         rows = self.connection.execute(
-            "SELECT DISTINCT v.article_id FROM _fingerprints AS f JOIN _verdicts AS v ON v.article_id = f.article_id "
+            "SELECT DISTINCT v.article_id FROM _postings AS f JOIN _verdicts AS v ON v.article_id = f.article_id "
             f"WHERE f.hash IN (SELECT value FROM json_each(?)) AND v.kind IN ({_BY_TEXT}) "
             "AND v.decided_at >= ? ORDER BY v.article_id",
             (json.dumps(sorted(hashes)), to_text(since)),
@@ -180,13 +176,14 @@ class Stories:
             "DELETE FROM _former",
             "INSERT INTO _former SELECT id, story_id FROM articles WHERE story_id IS NOT NULL",
             "UPDATE articles SET story_id = NULL",
-            *(f"DELETE FROM {table}" for table in ("_verdicts", "_leads", "_boilerplate", "_habits", "_fingerprints")),
+            *(f"DELETE FROM {table}" for table in ("_verdicts", "_leads", "_boilerplate", "_habits")),
         ):
             self.connection.execute(statement)
+        postings.clear(self.connection)
 
     def remember(self, article: int, fingerprint: Sequence[int]) -> None:
         """Puts an article into the index."""
-        insert(self.connection, article, fingerprint)
+        postings.add(self.connection, article, fingerprint)
 
     def keep(self, shown: Mapping[int, tuple[int, str]], reworded: Collection[int], now: datetime) -> None:
         """Ends a replay. `shown`: lead and time of the last change of each story before; `reworded`: changed articles.

@@ -1,0 +1,95 @@
+"""The stored fingerprints: which articles have a hash.
+
+Hashes are spread evenly, so an article's lie on as many pages as there are of them, and to write these pages would cost
+more than all else that is stored of it. New ones therefore wait in a small table, `_fresh`, and go on to the large one a
+range of hashes at a time, which writes each of its pages once for many articles (O'Neil and others, "The log-structured
+merge-tree", 1996). The view `_postings` has both.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+MOST = 24  # articles one hash is kept for
+_RANGE = 2**62 // 64  # of hashes, that go on together
+_FULL = 2000  # hashes that wait in one range before they go on; half as many on average: 64,000 in all
+
+
+class Postings:
+    """The tables _fingerprints and _fresh, for whoever writes."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._hand = 0  # the range that has waited longest
+
+    def settle(self) -> None:
+        """Moves on what has waited long enough. Call at the end of a transaction."""
+        while self._waiting(self._hand) > _FULL:
+            bounds = (self._hand, self._hand + _RANGE)
+            self.connection.execute(
+                "INSERT OR IGNORE INTO _fingerprints SELECT hash, article_id FROM _fresh WHERE hash >= ? AND hash < ? "
+                "ORDER BY hash, article_id",
+                bounds,
+            )
+            self.connection.execute("DELETE FROM _fresh WHERE hash >= ? AND hash < ?", bounds)
+            self._hand = (self._hand + _RANGE) % 2**62
+
+    def _waiting(self, first: int) -> int:
+        query = "SELECT count(*) FROM (SELECT 1 FROM _fresh WHERE hash >= ? AND hash < ? LIMIT ?)"
+        row = self.connection.execute(query, (first, first + _RANGE, _FULL + 1)).fetchone()
+        return int(row[0])
+
+
+def look_up(connection: sqlite3.Connection, hashes: Iterable[int]) -> dict[int, list[int]]:
+    """The articles that have each of these hashes; none that nobody has."""
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    query = "SELECT hash, article_id FROM _postings WHERE hash IN (SELECT value FROM json_each(?))"
+    for value, article in connection.execute(query, (json.dumps(list(hashes)),)):
+        found[value].append(article)
+    return dict(found)
+
+
+def insert(connection: sqlite3.Connection, rows: Iterable[tuple[int, int]]) -> None:
+    """Puts hashes of articles into the index: (hash, article), none of which is there."""
+    connection.executemany("INSERT OR IGNORE INTO _fresh VALUES (?, ?)", rows)
+
+
+def add(connection: sqlite3.Connection, article: int, hashes: Sequence[int]) -> None:
+    """Puts an article into the index. A hash with MOST articles is boilerplate and needs no more."""
+    found = look_up(connection, hashes)
+    insert(connection, ((value, article) for value in hashes if len(found.get(value, ())) < MOST))
+
+
+def remove(connection: sqlite3.Connection, article: int, hashes: Sequence[int]) -> None:
+    """Takes an article out of the index; `hashes` are those of the text it was put in with."""
+    rows = [(value, article) for value in hashes]
+    for table in ("_fresh", "_fingerprints"):
+        connection.executemany(f"DELETE FROM {table} WHERE hash = ? AND article_id = ?", rows)
+
+
+def clear(connection: sqlite3.Connection) -> None:
+    """Empties the index."""
+    for table in ("_fresh", "_fingerprints", "_sweep"):
+        connection.execute(f"DELETE FROM {table}")
+
+
+def sweep(connection: sqlite3.Connection, first: int, most: int = 50_000) -> int:
+    """Takes some of the articles below `first` out of the index, from where the last sweep ended; gives how many hashes.
+
+    It goes round by hash, not by article: that needs no second index, which would double the size of this one.
+    """
+    row = connection.execute("SELECT hash FROM _sweep").fetchone()
+    hand = row[0] if row else -1
+    end = connection.execute(
+        "SELECT hash FROM _fingerprints WHERE hash > ? ORDER BY hash LIMIT 1 OFFSET ?", (hand, most)
+    ).fetchone()
+    upto = end[0] if end else 2**62
+    gone = connection.execute("DELETE FROM _fresh WHERE article_id < ?", (first,)).rowcount
+    gone += connection.execute(
+        "DELETE FROM _fingerprints WHERE hash > ? AND hash <= ? AND article_id < ?", (hand, upto, first)
+    ).rowcount
+    connection.execute("INSERT OR REPLACE INTO _sweep (id, hash) VALUES (1, ?)", (upto if end else -1,))
+    return gone

@@ -1,0 +1,110 @@
+"""The stored fingerprints: nothing is lost on the way from the small table to the large one."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aggregator.store import open_writer, postings
+from aggregator.store.postings import Postings
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with open_writer(tmp_path / "x.db") as connection:
+        yield connection
+
+
+def rows(db: sqlite3.Connection, table: str = "_postings") -> list[tuple[int, int]]:
+    return [tuple(row) for row in db.execute(f"SELECT hash, article_id FROM {table} ORDER BY hash, article_id")]
+
+
+def test_new_hashes_wait_in_a_small_table_and_all_arrive(
+    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postings, "_FULL", 10)
+    dice, keeper, stored, most = random.Random(3), Postings(db), [], 0
+    for article in range(1, 200):
+        new = [(dice.randrange(2**62), article) for _ in range(40)]
+        postings.insert(db, new)
+        stored += new
+        keeper.settle()
+        waiting = len(rows(db, "_fresh"))
+        most = max(most, waiting)
+        assert len(rows(db, "_fingerprints")) == len(stored) - waiting
+        assert postings.look_up(db, [value for value, _ in new[:5]]) == {value: [article] for value, _ in new[:5]}
+    assert rows(db) == sorted(stored)
+    assert 64 * 10 / 2 < most < 64 * 10 * 2  # no more than half of it waits, whatever has come
+
+
+def test_each_range_is_moved_in_its_turn(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings, "_FULL", 0)
+    ends = [end for first in range(0, 2**62, postings._RANGE) for end in (first, first + postings._RANGE - 1)]
+    assert ends[-1] == 2**62 - 1
+    postings.insert(db, [(value, 1) for value in ends])
+    Postings(db).settle()
+    assert (rows(db, "_fresh"), rows(db, "_fingerprints")) == ([], [(value, 1) for value in ends])
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["add", "remove", "move"]),
+            st.integers(1, 4),
+            st.lists(st.integers(0, 5).map(lambda n: n * 2**59), unique=True),
+        ),
+        max_size=30,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_it_is_a_set_of_hashes_of_articles(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, list[int]]]
+) -> None:
+    model: set[tuple[int, int]] = set()
+    with open_writer(tmp_path_factory.mktemp("db") / "x.db") as db, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postings, "_FULL", 0)
+        for what, article, hashes in steps:
+            pairs = {(value, article) for value in hashes}
+            if what == "add":
+                postings.add(db, article, [value for value, _ in pairs - model])
+                model |= pairs
+            elif what == "remove":
+                postings.remove(db, article, hashes)
+                model -= pairs
+            else:
+                Postings(db).settle()
+            assert set(rows(db)) == model
+            found = postings.look_up(db, hashes)
+            assert {(value, each) for value, articles in found.items() for each in articles} == {
+                (value, each) for value, each in model if value in hashes
+            }
+        assert len(rows(db)) == len(model)
+
+
+def test_a_hash_is_kept_for_so_many_articles_only(db: sqlite3.Connection) -> None:
+    for article in range(1, 40):
+        if article == 20:
+            db.execute("INSERT INTO _fingerprints SELECT * FROM _fresh")
+            db.execute("DELETE FROM _fresh")
+        postings.add(db, article, (7, 1000 + article))
+    found = postings.look_up(db, (7, 1039))
+    assert found == {7: list(range(1, postings.MOST + 1)), 1039: [39]}
+
+
+def test_what_is_older_than_the_window_leaves_both_tables(db: sqlite3.Connection) -> None:
+    postings.insert(
+        db, [(value, article) for article in range(1, 11) for value in range(article * 100, article * 100 + 9)]
+    )
+    db.execute("INSERT INTO _fingerprints SELECT * FROM _fresh WHERE article_id % 2")
+    db.execute("DELETE FROM _fresh WHERE article_id % 2")
+    gone = [postings.sweep(db, 6, 20) for _ in range(4)]
+    assert (sum(gone), gone[0]) == (45, 18 + 21)  # all of the small table, and some of the large one
+    assert {article for _, article in rows(db)} == {6, 7, 8, 9, 10}
+    postings.clear(db)
+    assert rows(db) == []
