@@ -469,14 +469,15 @@ class Aggregator:
 
     async def _batch(self) -> list[tuple[Outcome, asyncio.Future[Poll], bool]]:
         """What is to be committed next. A transaction costs as much again as a poll in it: documents that are being read
-        just now are waited for, if not for long."""
+        just now are waited for, if not for long, and other polls for a moment."""
         batch = [await self._outcomes.get()]
         items = len(batch[0][0].items)
-        for _ in range(_GATHERINGS):
+        for look in range(_GATHERINGS):
             while len(batch) < BATCH and items < BATCH_ITEMS and not self._outcomes.empty():
                 batch.append(self._outcomes.get_nowait())
                 items += len(batch[-1][0].items)
-            if len(batch) >= BATCH or items >= BATCH_ITEMS or not self.engine.reading:
+            others = look == 0 and not items and len(self._busy) > len(batch)
+            if len(batch) >= BATCH or items >= BATCH_ITEMS or not (self.engine.reading or others):
                 break
             await asyncio.sleep(_GATHER)
         return batch

@@ -640,8 +640,8 @@ def test_a_hosts_many_feeds_ask_for_its_name_once(site: Awkward) -> None:
 
 
 @contextlib.contextmanager
-def tls_site() -> Iterator[str]:
-    """A server with a certificate for localhost that nobody has signed but itself."""
+def tls_site(answer: bytes | None = None) -> Iterator[str]:
+    """A server with a certificate for localhost that nobody has signed but itself; it ends without a farewell."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(DATA / "localhost.pem")
 
@@ -651,7 +651,7 @@ def tls_site() -> Iterator[str]:
                 connection, _ = listener.accept()
                 with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
                     secure.recv(10_000)
-                    secure.sendall(says(FEED))
+                    secure.sendall(says(FEED) if answer is None else answer)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, args=(listener,), daemon=True).start()
@@ -668,6 +668,36 @@ def test_certificates_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SSL_CERT_FILE", str(DATA / "localhost.pem"))
         assert good(get(url, guard)).body == FEED
         assert "its certificate is not valid: " in str(bad(get(url.replace("localhost", "127.0.0.1"), guard)))
+
+
+def test_a_body_of_many_records_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(DATA / "localhost.pem"))
+    body = FEED + b" " * 500_000
+    guard = Guard(("localhost",))
+    with tls_site(says(body)) as url:
+        assert good(get(url, guard)).body == body
+    with tls_site(b"HTTP/1.1 200 OK\r\n\r\n" + body) as url:  # its end is the connection's
+        assert good(get(url, guard)).body == body
+    with tls_site(says(body)[:-1]) as url:
+        assert "the body is incomplete: the connection closed before its end" in str(bad(get(url, guard)))
+
+
+@pytest.mark.parametrize(("linger", "words"), [(b"\0", "it was closed"), (b"\1", "connection reset by peer")])
+def test_a_handshake_that_is_broken_off(linger: bytes, words: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            connection, _ = server.accept()
+            connection.recv(10_000)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger.ljust(8, b"\0"))
+            connection.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        failure = bad(get(f"https://127.0.0.1:{server.getsockname()[1]}/"))
+        thread.join()
+    assert str(failure) == f"no connection: {words}"
+    assert failure.unreachable
 
 
 # --- proxies --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
@@ -52,9 +51,7 @@ class Client:
         free = (self._proxy.host, self._proxy.port) if self._proxy else None
         self._turns = Turns(concurrency)
         transport = Transport(Dialer(self.names, guard, free), self._proxy)
-        # One for all polls, so it must keep no cookies: those belong to a single poll.
-        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        self._http = httpx.AsyncClient(transport=transport, trust_env=False, cookies=no_cookies)
+        self._http = _Http(transport=transport, trust_env=False)
         self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_host))
 
     async def __aenter__(self) -> Self:
@@ -112,6 +109,17 @@ class Client:
             failure = explain(error, poll.answered)
         failure.redirects = tuple(poll.redirects)
         return failure.with_traceback(None)
+
+
+class _NoCookies(httpx.Cookies):
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Keeps none, and does not make an e-mail of each answer to look for them."""
+
+
+class _Http(httpx.AsyncClient):
+    """One for all polls, so it must keep no cookies: those belong to a single poll."""
+
+    cookies = _NoCookies()  # type: ignore[override]
 
 
 class _Poll:

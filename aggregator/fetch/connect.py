@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import socket
 import ssl
@@ -14,7 +15,7 @@ import aiodns
 
 from aggregator.errors import FetchError
 from aggregator.fetch.guard import Guard
-from aggregator.fetch.wire import Broken, Pipe
+from aggregator.fetch.wire import Broken, Pipe, Plain, Secure
 
 Lookup = Callable[[str], Awaitable[list[str]]]
 
@@ -46,7 +47,7 @@ class Names:
         """The addresses of a host; a literal is its own. Raises FetchError where there are none."""
         if ":" in host or host[-1:].isdigit():  # no top-level domain ends in a digit: others need no look
             with suppress(ValueError):
-                return [str(ipaddress.ip_address(host))]
+                return [_number(host)]
         bare = host.rstrip(".")
         if bare == "localhost" or bare.endswith(".localhost"):
             return ["127.0.0.1", "::1"]  # RFC 6761 §6.3: these never reach a name server
@@ -113,16 +114,26 @@ class Dialer:
             except (OSError, TimeoutError) as error:
                 if number == len(allowed):
                     raise Broken from error
-        loop = asyncio.get_running_loop()
+        pipe = Plain(connection)
+        if tls is None:
+            return pipe
         try:
-            _, pipe = await loop.create_connection(
-                Pipe, sock=connection, ssl=tls, server_hostname=host.rstrip(".") if tls else None
-            )
+            return await secured(pipe, tls, host)
         except ssl.SSLError:
             raise
         except OSError as error:
             raise Broken from error
-        return pipe
+
+
+async def secured(pipe: Pipe, tls: ssl.SSLContext, host: str) -> Pipe:
+    """Speaks TLS over the pipe from here on. Raises ssl.SSLError, OSError; the pipe is closed then."""
+    try:
+        secure = Secure(pipe, tls, host.rstrip("."))
+        await secure.shake_hands()
+    except BaseException:
+        pipe.close()
+        raise
+    return secure
 
 
 async def _connected(address: str, port: int) -> socket.socket:
@@ -135,6 +146,12 @@ async def _connected(address: str, port: int) -> socket.socket:
         connection.close()
         raise
     return connection
+
+
+@functools.lru_cache(256)
+def _number(host: str) -> str:
+    """An address as it is written in full; raises ValueError for a name."""
+    return str(ipaddress.ip_address(host))
 
 
 def _words(error: aiodns.error.DNSError) -> str:

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import AsyncIterator
 
 from aggregator.fetch.address import Address
-from aggregator.fetch.connect import Dialer
+from aggregator.fetch.connect import Dialer, secured
 from aggregator.fetch.library import httpx
 from aggregator.fetch.wire import Broken, Pipe, Wire
 
@@ -36,16 +36,16 @@ class Transport(httpx.AsyncBaseTransport):
             pipe = await self._dialer.dial(address.host, address.port, self._tls_for(address))
         else:
             pipe = await self._dialer.dial(self._proxy.host, self._proxy.port, self._tls_for(self._proxy))
-        wire = Wire(pipe)
         try:
             if self._proxy is not None and address.scheme == "http":
                 target = str(address).encode("ascii")  # absolute-form (RFC 9112 §3.2.2)
                 fields = [*self._login(self._proxy), *fields]
             elif self._proxy is not None:
-                await self._tunnel(pipe, address, self._proxy)
+                pipe = await self._tunnel(pipe, address, self._proxy)
+            wire = Wire(pipe)
             answer = await wire.ask(request.method.encode("ascii"), target, fields, request.content)
         except BaseException:
-            wire.close()
+            pipe.close()
             raise
         headers = answer.headers.raw_items()
         location = next((value for name, value in headers if name.lower() == b"location"), None)
@@ -66,7 +66,7 @@ class Transport(httpx.AsyncBaseTransport):
     def _tls_for(self, address: Address) -> ssl.SSLContext | None:
         return self._tls if address.scheme == "https" else None
 
-    async def _tunnel(self, pipe: Pipe, address: Address, proxy: Address) -> None:
+    async def _tunnel(self, pipe: Pipe, address: Address, proxy: Address) -> Pipe:
         """Through the proxy to the address itself (RFC 9110 §9.3.6)."""
         host = f"[{address.host}]" if ":" in address.host else address.host
         there = f"{host}:{address.port}".encode("ascii")
@@ -74,7 +74,7 @@ class Transport(httpx.AsyncBaseTransport):
         answer = await Wire(pipe).ask(b"CONNECT", there, fields)
         if not 200 <= answer.status_code < 300:
             raise Broken(f"{answer.status_code} {bytes(answer.reason).decode('latin-1')}")
-        await pipe.secure(self._tls, address.host.rstrip("."))
+        return await secured(pipe, self._tls, address.host)
 
     @staticmethod
     def _login(proxy: Address) -> list[tuple[bytes, bytes]]:
