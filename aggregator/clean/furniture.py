@@ -189,7 +189,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=512)
 def _hint(furniture: Furniture, names: str) -> str | None:
     found = _classes(furniture).search(names)
     return furniture.classes[int(found.lastgroup[1:])][0] if found and found.lastgroup else None

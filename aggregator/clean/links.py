@@ -90,8 +90,8 @@ class Trackers:
         hosts = tuple(hosts)
         self._counters = frozenset(host for host in hosts if "/" not in host)
         self._counting_paths = tuple(host for host in hosts if "/" in host)
-        self._kind = functools.lru_cache(maxsize=8192)(self._kind_of)
-        self._redirects_at = functools.lru_cache(maxsize=4096)(self._redirects_of)
+        self._kind = functools.lru_cache(maxsize=512)(self._kind_of)
+        self._redirects_at = functools.lru_cache(maxsize=512)(self._redirects_of)
 
     def resolve(self, base: str, href: str | None, schemes: tuple[str, ...] = ("http", "https")) -> str | None:
         """The absolute form of `href`, past counters and without trackers; None where it is no address of `schemes`."""

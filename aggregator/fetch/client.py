@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
+from weakref import WeakValueDictionary
 
 from aggregator import schedule
 from aggregator.errors import FetchError
@@ -52,7 +52,9 @@ class Client:
         self._turns = Turns(concurrency)
         transport = Transport(Dialer(self.names, guard, free), self._proxy)
         self._http = _Http(transport=transport, trust_env=False)
-        self._hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_host))
+        # Forgotten when nobody holds or awaits a slot there: there are as many hosts as feeds.
+        self._hosts: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._per_host = per_host
 
     async def __aenter__(self) -> Self:
         return self
@@ -76,7 +78,8 @@ class Client:
                 # Before a slot is taken: hundreds of dead names then wait beside the living, not before them. What is
                 # wrong with the name is said by `get`, which finds the answer known.
                 await self.names.addresses(address.host)
-        async with self._hosts[url], self._turns.turn() as turn:
+        host = self._hosts.setdefault(url, asyncio.Semaphore(self._per_host))
+        async with host, self._turns.turn() as turn:
             yield turn
 
     async def uncrowded(self) -> None:
