@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aggregator import app
-from aggregator.app import Aggregator, Poll
+from aggregator.app import Aggregator, Poll, commits
 from aggregator.config import Config, loads
 from aggregator.digest import Digest, Job
 from aggregator.engine import Here
@@ -87,8 +86,8 @@ def test_documents_that_are_read_at_the_same_time_share_a_transaction(web: Web, 
     async def work() -> list[int]:
         batches: list[int] = []
         async with Aggregator(config, Slowly(), lambda: NOW) as aggregator:
-            commit = aggregator._commit
-            aggregator._commit = lambda outcomes: batches.append(len(outcomes)) or commit(outcomes)  # type: ignore[func-returns-value, method-assign]
+            commit = aggregator.writer.commit
+            aggregator.writer.commit = lambda outcomes: batches.append(len(outcomes)) or commit(outcomes)  # type: ignore[func-returns-value, method-assign]
             await aggregator.poll(await aggregator.due(force=True))
         return batches
 
@@ -114,7 +113,7 @@ class Crowded(Here):
 def test_a_transaction_does_not_wait_for_documents_that_wait_for_it(
     web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "_GATHER", 1.0)  # once would be seen
+    monkeypatch.setattr(commits, "_GATHER", 1.0)  # once would be seen
     for number in range(8):
         web.pages[f"/{number}"] = Answer(rss(Post(f"Number {number}", link=f"http://x.example/{number}")))
     config = config_for(tmp_path, *(web.url(f"/{number}") for number in range(8)))

@@ -13,9 +13,8 @@ from types import SimpleNamespace
 import apscheduler.schedulers.base
 import pytest
 
-from aggregator import app as app_room
 from aggregator import daemon as daemon_room
-from aggregator.app import Aggregator
+from aggregator.app import Aggregator, writer
 from aggregator.daemon import Daemon
 from aggregator.engine import Here
 from tests.awkward import Awkward, says
@@ -118,7 +117,7 @@ def test_a_clock_that_stays_ahead_is_believed_after_an_hour(
     site: Awkward, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steady = [0.0]
-    monkeypatch.setattr(app_room, "time", SimpleNamespace(monotonic=lambda: steady[0]))
+    monkeypatch.setattr(writer, "time", SimpleNamespace(monotonic=lambda: steady[0]))
     days = Days(config_for(tmp_path, site.url("/f"), more="retention: {keep: 30d}\n"))
     site.plays["/f"] = says(FEED)
     days.poll()

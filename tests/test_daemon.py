@@ -192,13 +192,13 @@ def test_a_full_disk_is_said_and_everything_comes_when_it_is_over(web: Web, tmp_
         async with Aggregator(config, Here()) as aggregator:
             pages = aggregator.store.connection.execute("PRAGMA page_count").fetchone()[0]
             aggregator.store.connection.execute(f"PRAGMA max_page_count = {pages + 2}")  # SQLite's own "disk is full"
-            import aggregator.app as app
+            from aggregator.app import commits
 
-            wait, app._AFTER_FAULT = app._AFTER_FAULT, 0.01
+            wait, commits._AFTER_FAULT = commits._AFTER_FAULT, 0.01
             try:
                 full = await aggregator.poll(await aggregator.due(force=True))
             finally:
-                app._AFTER_FAULT = wait
+                commits._AFTER_FAULT = wait
             faults = list(aggregator.faults)
             aggregator.store.connection.execute("PRAGMA max_page_count = 1000000")
             again = await aggregator.poll(await aggregator.due(force=True))

@@ -33,7 +33,11 @@ def test_hostile_servers_are_recorded_failures() -> None:
 )  # fmt: skip
 def test_a_program_that_is_harmed_is_found_out(breaks: str, harm: str) -> None:
     broken = PLAIN.replace("from aggregator.cli", f"{breaks} from aggregator.cli")
-    broken = broken.replace("main()", "from aggregator import app, engine; app.Workers = engine.Here; main()", 1)
+    broken = broken.replace(
+        "main()",
+        "from aggregator import engine; from aggregator.app import aggregator as app; app.Workers = engine.Here; main()",
+        1,
+    )
     found = poll("metacharacters", program=broken)["metacharacters"].harm("metacharacters")
     assert harm in found, found
 

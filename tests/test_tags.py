@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aggregator import app
-from aggregator.app import Aggregator
+from aggregator.app import Aggregator, writer
 from aggregator.config import Config, load, loads
 from aggregator.engine import Here
 from aggregator.errors import ConfigError
@@ -87,7 +86,7 @@ def test_tags_show_in_files_and_the_database(web: Web, tmp_path: Path) -> None:
 
 
 def test_changed_rules_hold_for_what_is_stored(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "TAGGED_AT_ONCE", 2)
+    monkeypatch.setattr(writer, "TAGGED_AT_ONCE", 2)
     web.pages["/feed"] = Answer(rss(*POSTS))
     config = config_for(tmp_path, web.url("/feed"))
     passes(config)

@@ -177,7 +177,7 @@ def _would_prune(config: Config) -> Expired:
 
 async def _prune(config: Config) -> None:
     async with Aggregator(config, Here()) as aggregator:
-        aggregator.ages = Ages()  # a person has looked at what will go, and knows what day it is
+        aggregator.writer.ages = Ages()  # a person has looked at what will go, and knows what day it is
         while await aggregator.upkeep():
             pass
         await aggregator.shrink()

@@ -16,8 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aggregator import app
-from aggregator.app import Aggregator
+from aggregator.app import Aggregator, commits
 from aggregator.config import Config, load
 from aggregator.engine import Here
 from aggregator.store import Store
@@ -63,7 +62,7 @@ async def poll_forever(config: Config, store: type[Store]) -> None:
     async with Aggregator(config, Here()) as aggregator:
         say("open")
         while True:
-            aggregator.store = store(aggregator.store.connection)
+            aggregator.writer.store = store(aggregator.store.connection)
             await aggregator.poll(await aggregator.due(force=True))
             await aggregator.publish()
 
@@ -71,7 +70,7 @@ async def poll_forever(config: Config, store: type[Store]) -> None:
 def main(file: str, kind: str) -> None:
     config = load(Path(file), {})
     stores: dict[str, Any] = {"sound": Telling, "broken": Broken}
-    app._AFTER_FAULT = 0.01  # the broken one would spend its life waiting
+    commits._AFTER_FAULT = 0.01  # the broken one would spend its life waiting
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:
