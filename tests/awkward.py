@@ -80,16 +80,19 @@ class Awkward:
                 return said.pop(0) if len(said) > 1 else said[0]
             return said
 
-    @contextmanager
-    def busy(self) -> Iterator[None]:
-        with self._lock:
-            self._now += 1
-            self.most_at_once = max(self.most_at_once, self._now)
-        try:
-            yield
-        finally:
+    def counted(self, said: bytes, seconds: float = 0.05) -> Said:
+        """Says that after a while; meanwhile `most_at_once` counts it. It is over before the client can know."""
+
+        def play(ask: Ask, connection: socket.socket) -> None:
+            with self._lock:
+                self._now += 1
+                self.most_at_once = max(self.most_at_once, self._now)
+            time.sleep(seconds)
             with self._lock:
                 self._now -= 1
+            connection.sendall(said)
+
+        return play
 
 
 @contextmanager
@@ -103,17 +106,16 @@ def awkward_site(host: str = "127.0.0.1") -> Iterator[Awkward]:
             number = next(numbers)
             connection: socket.socket = self.request
             pending = b""
-            with site.busy():
-                while (ask := self.read(connection, pending, number)) is not None:
-                    said = site.answer(ask)
-                    if callable(said):
-                        said(ask, connection)
-                        return
-                    connection.sendall(said)
-                    head = said.partition(b"\r\n\r\n")[0].lower()
-                    # Without a length the body ends with the connection, and so it does where the length is a lie.
-                    if b"content-length: %d\r\n" % len(said[len(head) + 4 :]) not in head + b"\r\n":
-                        return
+            while (ask := self.read(connection, pending, number)) is not None:
+                said = site.answer(ask)
+                if callable(said):
+                    said(ask, connection)
+                    return
+                connection.sendall(said)
+                head = said.partition(b"\r\n\r\n")[0].lower()
+                # Without a length the body ends with the connection, and so it does where the length is a lie.
+                if b"content-length: %d\r\n" % len(said[len(head) + 4 :]) not in head + b"\r\n":
+                    return
 
         def read(self, connection: socket.socket, data: bytes, number: int) -> Ask | None:
             while b"\r\n\r\n" not in data:

@@ -554,11 +554,7 @@ def test_any_text_is_an_address_or_a_fetch_error(text: str) -> None:
 
 
 def test_two_at_once_at_a_host_and_hosts_side_by_side(site: Awkward) -> None:
-    def slow(ask: Any, connection: socket.socket) -> None:
-        time.sleep(0.1)
-        connection.sendall(says(FEED))
-
-    site.plays["*"] = slow
+    site.plays["*"] = site.counted(says(FEED), 0.1)
 
     async def work(other: Awkward) -> float:
         async with Client(AGENT, Guard(("127.0.0.1",))) as client:
@@ -573,7 +569,7 @@ def test_two_at_once_at_a_host_and_hosts_side_by_side(site: Awkward) -> None:
             return time.monotonic() - start
 
     with awkward_site() as other:
-        other.plays["*"] = slow
+        other.plays["*"] = other.counted(says(FEED), 0.1)
         seconds = asyncio.run(work(other))
         assert (site.most_at_once, other.most_at_once) == (2, 2)
         assert seconds < 0.9, "six turns of 0.1 s if one host waited for the other"
