@@ -194,11 +194,11 @@ def test_a_full_disk_is_said_and_everything_comes_when_it_is_over(web: Web, tmp_
             aggregator.store.connection.execute(f"PRAGMA max_page_count = {pages + 2}")  # SQLite's own "disk is full"
             from aggregator.app import commits
 
-            wait, commits._AFTER_FAULT = commits._AFTER_FAULT, 0.01
+            wait, commits.AFTER_FAULT = commits.AFTER_FAULT, 0.01
             try:
                 full = await aggregator.poll(await aggregator.due(force=True))
             finally:
-                commits._AFTER_FAULT = wait
+                commits.AFTER_FAULT = wait
             faults = list(aggregator.faults)
             aggregator.store.connection.execute("PRAGMA max_page_count = 1000000")
             again = await aggregator.poll(await aggregator.due(force=True))

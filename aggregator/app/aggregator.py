@@ -14,14 +14,14 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from aggregator import schedule
-from aggregator.app.commits import BATCH, Commits
+from aggregator.app.commits import AFTER_FAULT, BATCH, Commits
 from aggregator.app.poll import Poll
 from aggregator.app.writer import Writer
 from aggregator.config import Config
 from aggregator.engine import Engine, Workers, trim
 from aggregator.errand import Carrier
 from aggregator.errors import ParseError, StoreError
-from aggregator.fetch import client_for
+from aggregator.fetch import Client, client_for
 from aggregator.model import Response
 from aggregator.ping import Pinger
 from aggregator.poller import Poller
@@ -36,7 +36,6 @@ T = TypeVar("T")
 AT_ONCE = 2000  # polls under way; each takes some 4 KiB
 _CLOCK_SLACK = timedelta(seconds=5)  # a clock that is set back by less needs no second thought
 UPKEEP = timedelta(minutes=1)  # between two looks for something to prune, when the last one found nothing
-_AFTER_FAULT = 5.0  # seconds until what could not be published is tried again
 
 
 class Aggregator:
@@ -44,6 +43,10 @@ class Aggregator:
 
     `engine` is where documents are digested, `clock` gives the time. Raises StoreError where the database can't be had.
     """
+
+    client: Client
+    writer: Writer
+    websub: Subscriber
 
     def __init__(
         self, config: Config, engine: Engine | None = None, clock: Callable[[], datetime] | None = None
@@ -54,7 +57,7 @@ class Aggregator:
         self.site = Site(config.output.directory)
         self.dirty = True  # whether something may have to be published
         self.changed = asyncio.Event()  # set by each commit that brought something, for whoever publishes
-        self._poller = Poller(self.engine, self.clock, lambda question: self._write(lambda: question(self.store)))
+        self._poller = Poller(self.engine, self.clock, lambda question: self.writer.do(lambda: question(self.store)))
         self._poller.configure(config)
         self.writer = Writer(config, self._poller.failed, lambda *hub: self.websub.found(*hub))
         self.websub = Subscriber(
@@ -62,7 +65,7 @@ class Aggregator:
             lambda: self.client,
             lambda: public_url(self.config),
             self._pushed,
-            lambda work: self._write(work),
+            self.writer.do,
         )
         self._busy: set[int] = set()
         self._unwritten: set[int] = set()  # those of them that have news and wait for their commit
@@ -93,8 +96,8 @@ class Aggregator:
         self._stack = contextlib.AsyncExitStack()
         try:
             self._stack.push_async_callback(self.writer.close)
-            await self._write(self.writer.open, self.clock())
-            await self._write(self.site.sweep)
+            await self.writer.do(self.writer.open, self.clock())
+            await self.writer.do(self.site.sweep)
             await self._stack.enter_async_context(self.engine)
             self.client = self._poller.client = await self._stack.enter_async_context(client_for(self.config))
             self._pinger = Pinger(lambda: self.client)
@@ -126,7 +129,7 @@ class Aggregator:
         self.client = self._poller.client = client or self.client
         self._poller.configure(config)
         self.dirty = True
-        await self._write(self.writer.sync, self.clock())
+        await self.writer.do(self.writer.sync, self.clock())
 
     async def follow(self) -> bool:
         """Opens the database anew where another file stands under its name for two looks: a backup was put in its place,
@@ -134,9 +137,9 @@ class Aggregator:
 
         Says whether it was. Raises StoreError where the new file can't be used; it is tried again at the next look.
         """
-        if not await self._write(self.writer.is_replaced):
+        if not await self.writer.do(self.writer.is_replaced):
             return False
-        await self._write(self.writer.open, self.clock())
+        await self.writer.do(self.writer.open, self.clock())
         self.dirty = True
         return True
 
@@ -144,9 +147,9 @@ class Aggregator:
         """The feeds to poll now and not being polled already; `force`: all active ones; `only`: configured URLs."""
         now = self.clock()
         if now + _CLOCK_SLACK < self._latest:
-            await self._write(self.writer.rewind, now)
+            await self.writer.do(self.writer.rewind, now)
         self._latest = now
-        found = await self._write(self.store.feeds.due, None if force else now, only)
+        found = await self.writer.do(self.store.feeds.due, None if force else now, only)
         return [due for due in found if due.feed not in self._busy]
 
     def claim(self, dues: Collection[Due]) -> None:
@@ -251,7 +254,7 @@ class Aggregator:
         async with self._publishing:
             self.dirty = False
             try:
-                changed = await self._write(self.site.publish, self.store, self.config, self.clock())
+                changed = await self.writer.do(self.site.publish, self.store, self.config, self.clock())
             except StoreError:
                 self.dirty = True
                 raise
@@ -259,7 +262,7 @@ class Aggregator:
                 self.dirty = True
                 self.changed.set()
             if self.site.faults:
-                asyncio.get_running_loop().call_later(_AFTER_FAULT, setattr, self, "dirty", True)
+                asyncio.get_running_loop().call_later(AFTER_FAULT, setattr, self, "dirty", True)
             if self.config.output.hub is not None and self.site.news:
                 self._pinger.tell(self.config.output.hub, self.site.news)
             return changed
@@ -267,13 +270,13 @@ class Aggregator:
     async def upkeep(self) -> Expired:
         """One short step of retention, where one is due; gives what was removed. Call it at every tick."""
         now = self.clock()
-        if await self._write(self.writer.carry_out_requests, now):
+        if await self.writer.do(self.writer.carry_out_requests, now):
             self.dirty = True
-        if await self._write(self.writer.tag):
+        if await self.writer.do(self.writer.tag):
             self.dirty = True
         if self._next_upkeep is not None and self._next_upkeep - UPKEEP <= now < self._next_upkeep:
             return Expired()
-        removed, more = await self._write(self.writer.upkeep, now)
+        removed, more = await self.writer.do(self.writer.upkeep, now)
         self._next_upkeep = None if removed or more else now + UPKEEP
         if removed.stories:
             self.dirty = True
@@ -281,19 +284,19 @@ class Aggregator:
 
     async def correct(self, kind: str, a: int, b: int = 0, undo: bool = False) -> bool:
         """What a person says of articles: "apart" (a), "together" (a and b), "pin" (a); gives whether it did anything."""
-        done = await self._write(self.writer.correct, self.clock(), kind, a, b, undo)
+        done = await self.writer.do(self.writer.correct, self.clock(), kind, a, b, undo)
         self.dirty = self.dirty or done
         return done
 
     async def replay(self, threshold: float | None = None) -> Replay:
         """Runs today's rules over the whole history; `threshold` stands in for the configured one."""
         self.dirty = True
-        return await self._write(self.writer.replay, self.clock(), threshold)
+        return await self.writer.do(self.writer.replay, self.clock(), threshold)
 
     async def shrink(self) -> int:
         """Gives the file's free pages back to the disk, step by step; gives how many there were."""
         pages = 0
-        while step := await self._write(self.store.retention.shrink, True):
+        while step := await self.writer.do(self.store.retention.shrink, True):
             pages += step
         return pages
 
@@ -304,11 +307,11 @@ class Aggregator:
 
     async def read(self, question: Callable[[Read], T]) -> T:
         """An answer from the database, through the writer's connection."""
-        return await self._write(lambda: question(Read(self.store.connection)))
+        return await self.writer.do(lambda: question(Read(self.store.connection)))
 
     async def _pushed(self, feed: int, response: Response) -> None:
         """Commits what a hub has pushed for a feed."""
-        due = await self._write(self.store.feeds.one, feed)
+        due = await self.writer.do(self.store.feeds.one, feed)
         if due is None:
             return
         outcome = await self._poller.pushed(due, response)
@@ -323,7 +326,7 @@ class Aggregator:
         if not self.network.down or len(silent) < len(self.network.silent):
             return []
         self._probes += 1
-        due = await self._write(self.store.feeds.one, silent[self._probes % len(silent)])
+        due = await self.writer.do(self.store.feeds.one, silent[self._probes % len(silent)])
         return [] if due is None else [due]
 
     async def _back(self) -> None:
@@ -331,23 +334,19 @@ class Aggregator:
         silent = tuple(self.network.silent) if self.network.down else ()
         self.network.answered()
         if silent:
-            await self._write(self.writer.forgive, silent, self.clock())
+            await self.writer.do(self.writer.forgive, silent, self.clock())
 
     async def _forgive(self) -> None:
         """Takes failures back that were put on feeds before it was clear that nobody can be reached."""
         if self.network.blamed:
             soon = self.clock() + schedule.NETWORK_RETRY
-            await self._write(self.writer.forgive, tuple(self.network.blamed), soon)
+            await self.writer.do(self.writer.forgive, tuple(self.network.blamed), soon)
             self.network.blamed.clear()
 
     async def _commit(self, outcomes: Sequence[Outcome]) -> list[Poll]:
-        polls = await self._write(self.writer.commit, outcomes)
+        polls = await self.writer.do(self.writer.commit, outcomes)
         if any(poll.new or poll.changed for poll in polls):
             self.dirty = True
         if self.dirty:
             self.changed.set()
         return polls
-
-    async def _write(self, function: Callable[..., T], *args: object) -> T:
-        """Runs something in the writer's thread, where alone the database is touched. Raises StoreError."""
-        return await self.writer.do(function, *args)

@@ -13,7 +13,7 @@ from aggregator.store import Outcome
 BATCH = 50  # polls in one transaction
 _ITEMS = 200  # entries in one, about: the workers go on with other documents than those being written
 _GATHER, _GATHERINGS = 0.02, 25  # seconds between looks for what else is nearly ready, and how many times at most
-_AFTER_FAULT = 5.0  # seconds a poll that could not be committed waits before it is due again
+AFTER_FAULT = 5.0  # seconds until what could not be stored or published is tried again
 
 Commit = Callable[[Sequence[Outcome]], Awaitable[list[Poll]]]
 
@@ -50,8 +50,8 @@ class Commits:
                 polls = await self._commit([outcome for outcome, _, _ in batch])
             except StoreError as error:
                 # Nothing of the batch is stored, its validators neither: all of it is fetched again when this is over.
-                self._failed(f"{error}; trying again in {_AFTER_FAULT:g} s")
-                await asyncio.sleep(_AFTER_FAULT)
+                self._failed(f"{error}; trying again in {AFTER_FAULT:g} s")
+                await asyncio.sleep(AFTER_FAULT)
                 why = f"not stored: {error.__cause__ or error}"
                 polls = [Poll(o.due.title, o.due.url, o.status, error=why) for o, _, _ in batch]
             for (_, future, unreachable), poll in zip(batch, polls, strict=True):

@@ -124,8 +124,7 @@ def telling(
     """
     common = {value for value, articles in found.items() if len(articles) >= IN_FEED}
     shared = Counter(article for articles in found.values() for article in articles)
-    # As in _ranked, were all of these boilerplate.
-    least = max(1, min(SHARED_HASHES, len(set(hashes).difference(boilerplate, common)) // 2))
+    least = _least(len(set(hashes).difference(boilerplate, common)))  # as in _ranked, were all of these boilerplate
     titled = found.get(hashes[0], ()) if hashes else ()
     return [
         (value, article)
@@ -269,14 +268,18 @@ def _against(probe: Probe, ours: Text, candidate: Candidate, index: Index, limit
     return verdict if high >= CLOSE[0] and (low >= CLOSE[1] or same_title) else by_lead
 
 
+def _least(left: int) -> int:
+    """Hashes in common that make an article a candidate, of so many that are no boilerplate."""
+    return max(1, min(SHARED_HASHES, left // 2))
+
+
 def _ranked(probe: Probe, postings: Iterable[Posting], boilerplate: frozenset[int], limits: Limits) -> list[int]:
     """The best article of each story that shares enough, best first; then those of the probe's own feed in them."""
     seen: defaultdict[tuple[int, int, int], set[int]] = defaultdict(set)
     for posting in postings:
         if posting.hash not in boilerplate and limits.allow(posting.story, posting.feed):
             seen[posting.story, posting.article, posting.feed].add(posting.hash)
-    left = len(set(probe.fingerprint) - boilerplate)
-    least = max(1, min(SHARED_HASHES, left // 2))
+    least = _least(len(set(probe.fingerprint) - boilerplate))
     title = fingerprint.title_hash(probe.title)
     best: dict[int, int] = {}  # story -> article
     own: dict[int, int] = {}

@@ -84,9 +84,7 @@ class Arrivals:
         )
         self._sources.append(rows.source(number, item, text_hash(article.content_text)))
         self._edges.append(rows.edges(number, self._feed, article))
-        # A hash with so many articles is boilerplate and needs no more.
-        held = self._known.postings
-        self._postings += [(v, number) for v in article.fingerprint if len(held.get(v, ())) < postings.MOST]
+        self._postings += postings.wanted(number, article.fingerprint, self._known.postings)
         self.note(article, number)
         self._waiting.update(article.fingerprint, dedupe.addresses(article.url))
         return number
@@ -104,7 +102,7 @@ class Arrivals:
         """One of the items is stored, as new or as a revision."""
         self._guids.add(article.guid)
         self._known.urls.add(article.url)
-        self._known.texts.add(text_hash(article.content_text))
+        self._known.texts.add(article.content_text)
         for value in article.fingerprint:
             self._known.postings.setdefault(value, []).append(number)
 

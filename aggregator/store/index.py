@@ -53,12 +53,12 @@ def newcomer(feed: int, article: Article) -> Probe:
 def known(connection: sqlite3.Connection, feed: int, articles: Sequence[Article]) -> Known:
     """What the file has of a feed's new articles."""
     spellings = [url for article in articles for url in dedupe.addresses(article.url)]
-    texts = {text_hash(article.content_text) for article in articles}
+    texts = {article.content_text for article in articles}
     hashes = [value for article in articles for value in article.fingerprint]
     has_text = "SELECT 1 FROM _sources WHERE text_hash = ?"  # bytes are not for JSON
     return Known(
         stored(connection, "articles WHERE url = value", spellings),
-        {text for text in texts if connection.execute(has_text, (text,)).fetchone()},
+        {text for text in texts if connection.execute(has_text, (text_hash(text),)).fetchone()},
         postings.look_up(connection, hashes),
         _boilerplate(connection, hashes, feed),
     )
@@ -103,7 +103,7 @@ class Known:
     """What one look has told of all items of a document, so that most of them need no other."""
 
     urls: set[str]  # of their addresses, those that articles have
-    texts: set[bytes]  # of their texts' hashes, those that articles have
+    texts: set[str]  # of their texts, those that articles have
     postings: dict[int, list[int]]  # of their hashes, those that are in the index, and where
     boilerplate: set[int]  # of their hashes, those known as such, everywhere or in their feed
 
@@ -136,11 +136,10 @@ class StoreIndex:
 
     def by_text(self, text: str) -> Sequence[Candidate]:
         """Articles with exactly this text."""
-        hashed = text_hash(text)
-        if self.known is not None and hashed not in self.known.texts:
+        if self.known is not None and text not in self.known.texts:
             return ()
         where = "JOIN _sources ON article_id = articles.id WHERE text_hash = ? AND first_seen_at >= ?"
-        return self._candidates(where, hashed)
+        return self._candidates(where, text_hash(text))
 
     def postings(self, hashes: Sequence[int]) -> Iterable[Posting]:
         """Where these hashes were seen, as far as that can matter."""

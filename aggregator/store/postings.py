@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 MOST = 24  # articles one hash is kept for
 _RANGE = 2**62 // 64  # of hashes, that go on together
@@ -57,10 +57,15 @@ def insert(connection: sqlite3.Connection, rows: Iterable[tuple[int, int]]) -> N
     connection.executemany("INSERT OR IGNORE INTO _fresh VALUES (?, ?)", rows)
 
 
+def wanted(article: int, hashes: Iterable[int], found: Mapping[int, Sequence[int]]) -> list[tuple[int, int]]:
+    """What of an article belongs in the index: (hash, article); `found` is where others have its hashes. One that MOST
+    articles have is boilerplate and needs no more."""
+    return [(value, article) for value in hashes if len(found.get(value, ())) < MOST]
+
+
 def add(connection: sqlite3.Connection, article: int, hashes: Sequence[int]) -> None:
-    """Puts an article into the index. A hash with MOST articles is boilerplate and needs no more."""
-    found = look_up(connection, hashes)
-    insert(connection, ((value, article) for value in hashes if len(found.get(value, ())) < MOST))
+    """Puts an article into the index."""
+    insert(connection, wanted(article, hashes, look_up(connection, hashes)))
 
 
 def remove(connection: sqlite3.Connection, article: int, hashes: Sequence[int]) -> None:
@@ -76,7 +81,7 @@ def clear(connection: sqlite3.Connection) -> None:
         connection.execute(f"DELETE FROM {table}")
 
 
-def sweep(connection: sqlite3.Connection, first: int, most: int = 50_000) -> int:
+def sweep(connection: sqlite3.Connection, first: int, most: int) -> int:
     """Takes some of the articles below `first` out of the index, from where the last sweep ended; gives how many hashes.
 
     It goes round by hash, not by article: that needs no second index, which would double the size of this one.

@@ -70,7 +70,7 @@ async def poll_forever(config: Config, store: type[Store]) -> None:
 def main(file: str, kind: str) -> None:
     config = load(Path(file), {})
     stores: dict[str, Any] = {"sound": Telling, "broken": Broken}
-    commits._AFTER_FAULT = 0.01  # the broken one would spend its life waiting
+    commits.AFTER_FAULT = 0.01  # the broken one would spend its life waiting
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:
