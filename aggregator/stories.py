@@ -84,14 +84,17 @@ class Editor:
             arrivals.write()
         limits = dedupe.Limits(self.settings.threshold, scope(self.settings, self.feeds, feed))
         decision = self._matched(came, limits, now, arrivals.known)
-        if decision.verdict.story is None and not decision.doubts and not any(decision.boilerplate.learned):
-            return Saved(arrivals.add(item, None, decision.verdict), "new")
-        article = arrivals.add(item, decision.verdict.story)
+        learned = decision.boilerplate.learned
+        arrivals.learn(*learned)
+        article = arrivals.add(item, decision.verdict.story, decision.verdict)
+        to_review = any(learned) and self.store.stories.joined_on(frozenset().union(*learned), now - REVIEW)
+        if decision.verdict.story is None and not decision.doubts and not to_review:
+            return Saved(article, "new")
         arrivals.write()
         self._entered(article, decision, now)
         for doubtful in sorted(decision.doubts):
             self._doubt(doubtful, now)
-        if decision.doubts or any(decision.boilerplate.learned):
+        if decision.doubts or any(learned):
             arrivals.outdate()
         return Saved(article, "new")
 

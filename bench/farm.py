@@ -22,15 +22,10 @@ import sys
 from collections import Counter
 from html import escape
 
+from bench.words import words
+
 ENTRIES = 25
 CHANGING = 20  # one feed in so many has a new entry in a round
-_WORDS = (
-    "harbour council river budget engine winter school signal valley bridge report member season market station garden "
-    "minister research quarter service network weather village union office record number answer letter captain doctor "
-    "summer window morning evening paper water island mountain library museum theatre railway airport hospital "
-    "announced opened reported measured planned agreed approved found built closed moved carried called showed held "
-    "kept began ended rose fell grew changed the a of in to and for with on at by from under over after before"
-).split()
 
 
 class Farm:
@@ -77,10 +72,9 @@ class Farm:
 def article(feed: int, number: int) -> tuple[str, str]:
     """A title and about 1.9 KB of HTML that no other article has."""
     dice = random.Random(feed * 1_000_003 + number)
-    names = [f"{dice.choice('BDFGKLMNPRST')}{dice.choice(_WORDS)[1:]}{dice.randint(2, 99)}" for _ in range(12)]
-    words = [dice.choice(names) if dice.random() < 0.12 else dice.choice(_WORDS) for _ in range(260)]
-    title = " ".join(words[:9]).capitalize()
-    paragraphs = "".join(f"<p>{' '.join(words[at : at + 65]).capitalize()}.</p>" for at in range(0, 260, 65))
+    text = words(dice, 208)
+    title = " ".join(text[:9]).capitalize()
+    paragraphs = "".join(f"<p>{' '.join(text[at : at + 52]).capitalize()}.</p>" for at in range(0, 208, 52))
     link = f'<p><a href="https://site{feed}.example/more/{number}?utm_source=rss">More</a> '
     return title, f'{paragraphs}{link}<img src="https://site{feed}.example/{number}.jpg" width="640" height="400"></p>'
 

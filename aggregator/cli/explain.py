@@ -172,7 +172,7 @@ def _print(found: dict[str, Any]) -> None:
     if found["boilerplate"]:
         say("\nMasked as boilerplate, since many stories have it:")
         for standing in found["boilerplate"]:
-            say(f"  in {standing['stories']} stories: “{printable(standing['text'], 160)}”")
+            say(f"  in {standing['stories']} stories or more: “{printable(standing['text'], 160)}”")
     removed = row["removed"]
     say("\nRemoved from it:" if removed else "\nNothing was removed from it.")
     for removal in removed:

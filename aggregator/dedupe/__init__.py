@@ -11,7 +11,7 @@ changes       two texts word by word, for people
 lead          which article of a story leads
 """
 
-from aggregator.dedupe.boilerplate import Boilerplate, Posting, Standing, standing
+from aggregator.dedupe.boilerplate import IN_FEED, STORIES, Boilerplate, Posting, Standing, standing
 from aggregator.dedupe.changes import Change, Diff, diff
 from aggregator.dedupe.compare import Comparison
 from aggregator.dedupe.fingerprint import hashes
@@ -36,6 +36,8 @@ from aggregator.dedupe.text import Text
 
 __all__ = [
     "ALONE",
+    "IN_FEED",
+    "STORIES",
     "SURE",
     "Boilerplate",
     "Candidate",

@@ -7,7 +7,7 @@ less than article by article.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from aggregator import dedupe
@@ -36,7 +36,7 @@ class Arrivals:
         self._guids = index.stored(connection, f"articles WHERE feed_id = {feed:d} AND guid = value", guids)
         self._known: index.Known = index.known(connection, feed, articles)
         self._is_exact = True
-        self._waiting: set[object] = set()  # hashes and addresses of those that wait
+        self._waiting: set[object] = set()  # hashes, addresses and texts of those that wait
         self._next_article = self._next_story = 0
         self._articles: list[tuple[object, ...]] = []
         self._stories: dict[str, tuple[object, ...]] = {}  # by published id
@@ -50,10 +50,11 @@ class Arrivals:
         return article.guid in self._guids or article.url in self._known.urls
 
     def may_match(self, probe: Probe) -> bool:
-        """Whether anything that is stored, or waits, can be like it: an equal text has equal hashes."""
+        """Whether anything that is stored, or waits, can be like it."""
         return (
             len(probe.fingerprint) < 2  # of the title only: a text without words
             or not self._known.postings.keys().isdisjoint(probe.fingerprint)
+            or probe.text in self._known.texts  # all of which may be boilerplate
             or not self._known.urls.isdisjoint(dedupe.addresses(probe.url))
         )
 
@@ -61,7 +62,8 @@ class Arrivals:
         """As `may_match`, of those that wait."""
         return bool(self._articles) and (
             len(probe.fingerprint) < 2
-            or not self._waiting.isdisjoint(probe.fingerprint)
+            or not self._waiting.isdisjoint(self._telling(probe.fingerprint))
+            or probe.text in self._waiting
             or not self._waiting.isdisjoint(dedupe.addresses(probe.url))
         )
 
@@ -84,9 +86,9 @@ class Arrivals:
         )
         self._sources.append(rows.source(number, item, text_hash(article.content_text)))
         self._edges.append(rows.edges(number, self._feed, article))
-        self._postings += postings.wanted(number, article.fingerprint, self._known.postings)
+        self._postings += postings.wanted(number, self._telling(article.fingerprint), self._known.postings)
         self.note(article, number)
-        self._waiting.update(article.fingerprint, dedupe.addresses(article.url))
+        self._waiting.update(article.fingerprint, dedupe.addresses(article.url), (article.content_text,))
         return number
 
     @property
@@ -103,8 +105,18 @@ class Arrivals:
         self._guids.add(article.guid)
         self._known.urls.add(article.url)
         self._known.texts.add(article.content_text)
-        for value in article.fingerprint:
+        for value in self._telling(article.fingerprint):
             self._known.postings.setdefault(value, []).append(number)
+
+    def learn(self, everywhere: Collection[int], in_feed: Collection[int]) -> None:
+        """Some of the items' hashes are boilerplate, as it turned out: those of all feeds, and those of this one."""
+        self._known.boilerplate.update(everywhere, in_feed)
+        self._known.everywhere.update(everywhere)
+        for value in everywhere:
+            self._known.postings.pop(value, None)
+
+    def _telling(self, hashes: Iterable[int]) -> list[int]:
+        return [value for value in hashes if value not in self._known.everywhere]
 
     def write(self) -> None:
         """Stores what waits."""

@@ -25,7 +25,9 @@ class Entries:
         waiting = [
             row[0]
             for row in self.connection.execute(
-                "SELECT id FROM _entries JOIN stories ON id = story_id WHERE archived = 0 ORDER BY published_at, id"
+                # In this order, from the few that wait: SQLite would rather read all stories by date.
+                "SELECT id FROM _entries INDEXED BY _entries_waiting CROSS JOIN stories ON id = story_id "
+                "WHERE archived = 0 ORDER BY published_at, id"
             )
         ]
         outside = [story for story in waiting if story not in shown]

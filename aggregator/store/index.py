@@ -56,11 +56,13 @@ def known(connection: sqlite3.Connection, feed: int, articles: Sequence[Article]
     texts = {article.content_text for article in articles}
     hashes = [value for article in articles for value in article.fingerprint]
     has_text = "SELECT 1 FROM _sources WHERE text_hash = ?"  # bytes are not for JSON
+    everywhere, in_feed = _boilerplate(connection, hashes, feed)
     return Known(
         stored(connection, "articles WHERE url = value", spellings),
         {text for text in texts if connection.execute(has_text, (text_hash(text),)).fetchone()},
-        postings.look_up(connection, hashes),
-        _boilerplate(connection, hashes, feed),
+        postings.look_up(connection, set(hashes) - everywhere),
+        everywhere | in_feed,
+        everywhere,
     )
 
 
@@ -70,10 +72,13 @@ def stored(connection: sqlite3.Connection, where: str, values: Iterable[object])
     return {row[0] for row in connection.execute(query, (json.dumps(list(values)),))}
 
 
-def _boilerplate(connection: sqlite3.Connection, hashes: Sequence[int], feed: int | None = None) -> set[int]:
-    """Those that are known as boilerplate: everywhere or in this feed, without one anywhere."""
-    query = "SELECT hash FROM _boilerplate WHERE hash IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR feed_id IN (0, ?2))"
-    return {row[0] for row in connection.execute(query, (json.dumps(list(hashes)), feed))}
+def _boilerplate(connection: sqlite3.Connection, hashes: Sequence[int], feed: int) -> tuple[set[int], set[int]]:
+    """Those that are known as boilerplate everywhere, and in this feed."""
+    query = (
+        "SELECT hash, feed_id FROM _boilerplate WHERE hash IN (SELECT value FROM json_each(?)) AND feed_id IN (0, ?)"
+    )
+    rows = connection.execute(query, (json.dumps(list(hashes)), feed)).fetchall()
+    return {row[0] for row in rows if not row[1]}, {row[0] for row in rows if row[1]}
 
 
 def candidates(connection: sqlite3.Connection, where: str, values: Sequence[object], most: int) -> list[Candidate]:
@@ -104,8 +109,9 @@ class Known:
 
     urls: set[str]  # of their addresses, those that articles have
     texts: set[str]  # of their texts, those that articles have
-    postings: dict[int, list[int]]  # of their hashes, those that are in the index, and where
+    postings: dict[int, list[int]]  # of their hashes, those that are in the index, and where: not of `everywhere`
     boilerplate: set[int]  # of their hashes, those known as such, everywhere or in their feed
+    everywhere: set[int]  # of these, those that are known as such everywhere: where they stand tells nothing
 
 
 class StoreIndex:
@@ -144,7 +150,8 @@ class StoreIndex:
     def postings(self, hashes: Sequence[int]) -> Iterable[Posting]:
         """Where these hashes were seen, as far as that can matter."""
         if self.known is None:
-            found, boilerplate = postings.look_up(self.connection, hashes), _boilerplate(self.connection, hashes)
+            boilerplate, _ = _boilerplate(self.connection, hashes, 0)
+            found = postings.look_up(self.connection, [value for value in hashes if value not in boilerplate])
         else:
             everywhere, boilerplate = self.known.postings, self.known.boilerplate
             found = {value: everywhere[value] for value in hashes if value in everywhere}
@@ -163,16 +170,19 @@ class StoreIndex:
         """Those that are known as boilerplate, everywhere (feed 0) or in this feed."""
         if self.known is not None:
             return self.known.boilerplate.intersection(hashes)
-        return _boilerplate(self.connection, hashes, feed)
+        everywhere, in_feed = _boilerplate(self.connection, hashes, feed)
+        return everywhere | in_feed
 
     def seen(self, hashes: Sequence[int]) -> int:
-        """In how many stories the most frequent of these hashes is known; no more than postings.MOST are counted."""
-        row = self.connection.execute(
-            "SELECT max(stories) FROM (SELECT count(DISTINCT story_id) AS stories FROM _postings "
-            "JOIN articles ON articles.id = article_id WHERE hash IN (SELECT value FROM json_each(?)) GROUP BY hash)",
-            (json.dumps(list(hashes)),),
-        ).fetchone()
-        return int(row[0] or 0)
+        """In how many stories, at least, the most frequent of these hashes is: no more are counted than tell that it is
+        boilerplate, and what has left the window isn't."""
+        everywhere, _ = _boilerplate(self.connection, hashes, 0)
+        found = postings.look_up(self.connection, hashes)
+        count = "SELECT count(DISTINCT story_id) FROM articles WHERE id IN (SELECT value FROM json_each(?))"
+        counted = [
+            int(self.connection.execute(count, (json.dumps(articles),)).fetchone()[0]) for articles in found.values()
+        ]
+        return max([dedupe.STORIES if everywhere else dedupe.IN_FEED, *counted])
 
     def load(self, articles: Sequence[int]) -> Sequence[Candidate]:
         """Articles by id, in the order asked for."""

@@ -99,11 +99,11 @@ class Stories:
 
     def joined_on(self, hashes: Collection[int], since: datetime) -> list[int]:
         """Articles with one of these hashes that were judged copies since then."""
+        having = frozenset().union(*postings.look_up(self.connection, hashes).values())
         rows = self.connection.execute(
-            "SELECT DISTINCT v.article_id FROM _postings AS f JOIN _verdicts AS v ON v.article_id = f.article_id "
-            f"WHERE f.hash IN (SELECT value FROM json_each(?)) AND v.kind IN ({_BY_TEXT}) "
-            "AND v.decided_at >= ? ORDER BY v.article_id",
-            (json.dumps(sorted(hashes)), to_text(since)),
+            "SELECT article_id FROM _verdicts WHERE article_id IN (SELECT value FROM json_each(?)) "
+            f"AND kind IN ({_BY_TEXT}) AND decided_at >= ? ORDER BY article_id",
+            (json.dumps(sorted(having)), to_text(since)),
         )
         return [row[0] for row in rows]
 
