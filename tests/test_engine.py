@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from aggregator.digest import Digest, Job, digest
 from aggregator.engine import Here, Workers
 from aggregator.errors import ParseError
 from aggregator.model import Response, Subscription
+from aggregator.worker import packed, unpacked
 from tests.conftest import Post, rss
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the limits are POSIX")
@@ -39,10 +41,15 @@ def work(job: Job) -> Digest | ParseError:
             return ParseError(str(len(bytearray(2**30))))
         case b"die":
             os.kill(os.getpid(), signal.SIGKILL)
-        case b"shared":
+        case b"frozen":
             return ParseError(str(gc.get_freeze_count()))
+        case b"sigint":
+            return ParseError(str(signal.getsignal(signal.SIGINT)))
         case b"raise":
             raise RuntimeError("a bug of ours")
+    if job.response.body.startswith(b"die once ") and (fate := Path(job.response.body[9:].decode())).exists():
+        fate.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
     return digest(job)
 
 
@@ -89,30 +96,46 @@ def test_more_hanging_documents_than_workers_do_not_stop_the_others() -> None:
     assert [type(result) for result in results] == [ParseError] * 3 + [Digest] * 2
 
 
-@pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="workers are not forked here")
-def test_what_workers_have_in_common_is_left_alone_by_their_collectors() -> None:
-    assert all(int(str(result)) > 10_000 for result in digested(b"shared", b"shared"))
+def test_a_process_that_somebody_else_ended_costs_nothing(tmp_path: Path) -> None:
+    fate = tmp_path / "fate"
+    fate.touch()
+    [result] = digested(b"die once " + str(fate).encode())
+    assert isinstance(result, ParseError)
+    assert "is plain text, not a feed" in str(result), "as another worker found it"
+    assert not fate.exists()
 
 
-def loaded(job: Job) -> Digest | ParseError:
-    return ParseError(" ".join(sorted(name for name in sys.modules if name.startswith("aggregator."))))
+def test_workers_leave_ctrl_c_to_the_daemon_and_their_modules_to_nobodys_collector() -> None:
+    [ignored, frozen] = digested(b"sigint", b"frozen")
+    assert str(ignored) == str(signal.SIG_IGN)
+    assert int(str(frozen)) > 10_000
 
 
-@pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="workers are not forked here")
-def test_a_worker_begins_with_all_that_digesting_needs() -> None:
-    async def first() -> Digest | ParseError:
-        async with Workers(1, work=loaded) as engine:
-            return await engine.run(job(GOOD))
-
-    assert "aggregator.engine.ready" in str(asyncio.run(first())).split()
+def test_what_goes_between_processes_comes_as_it_was() -> None:
+    for value in (job(GOOD), digest(job(GOOD)), job(os.urandom(2**20))):
+        assert unpacked(packed(value)) == value
 
 
-def test_no_worker_is_started_for_nothing() -> None:
-    async def nothing() -> object:
-        async with Workers() as engine:
-            return engine._pool
+def test_a_worker_loads_no_event_loop() -> None:
+    script = "import sys, aggregator.worker; sys.exit('asyncio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
-    assert asyncio.run(nothing()) is None
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc here to see child processes in")
+def test_workers_start_with_the_first_job_and_end_with_the_loop() -> None:
+    def children() -> set[str]:
+        return {child for file in Path("/proc/self/task").glob("*/children") for child in file.read_text().split()}
+
+    async def work() -> tuple[set[str], set[str]]:
+        async with Workers(1) as engine:
+            idle = children()
+            await engine.run(job(GOOD))
+            return idle - before, children() - before
+
+    before = children()
+    idle, busy = asyncio.run(work())
+    assert (len(idle), len(busy)) == (0, 1)
+    assert children() == before
 
 
 def test_workers_do_not_run_ahead_of_those_who_wait_for_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,28 +28,38 @@ def rows(db: sqlite3.Connection, table: str = "_postings") -> list[tuple[int, in
 def test_new_hashes_wait_in_a_small_table_and_all_arrive(
     db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postings, "_FULL", 10)
-    dice, keeper, stored, most = random.Random(3), Postings(db), [], 0
-    for article in range(1, 200):
+    monkeypatch.setattr(postings, "_WAITING", 1500)
+    dice, keeper, stored, moved = random.Random(3), Postings(db), [], []
+    for article in range(1, 400):
         new = [(dice.randrange(2**62), article) for _ in range(40)]
         postings.insert(db, new)
         stored += new
+        before = len(rows(db, "_fingerprints"))
         keeper.settle()
         waiting = len(rows(db, "_fresh"))
-        most = max(most, waiting)
+        assert waiting <= 1500, "no more waits, whatever has come"
         assert len(rows(db, "_fingerprints")) == len(stored) - waiting
+        moved.append(len(stored) - waiting - before)
         assert postings.look_up(db, [value for value, _ in new[:5]]) == {value: [article] for value, _ in new[:5]}
     assert rows(db) == sorted(stored)
-    assert 64 * 10 / 2 < most < 64 * 10 * 2  # no more than half of it waits, whatever has come
+    assert 0 < max(moved) < 100, "they go on a few at a time, as they come"
 
 
 def test_each_range_is_moved_in_its_turn(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postings, "_FULL", 0)
-    ends = [end for first in range(0, 2**62, postings._RANGE) for end in (first, first + postings._RANGE - 1)]
+    monkeypatch.setattr(postings, "_WAITING", 0)
+    ends = [end for first in range(0, 2**62, postings._WIDTH) for end in (first, first + postings._WIDTH - 1)]
     assert ends[-1] == 2**62 - 1
     postings.insert(db, [(value, 1) for value in ends])
     Postings(db).settle()
     assert (rows(db, "_fresh"), rows(db, "_fingerprints")) == ([], [(value, 1) for value in ends])
+
+
+def test_whoever_comes_later_begins_where_most_wait(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings, "_WAITING", 12)
+    values = [3 * postings._WIDTH + n for n in range(10)] + [n * postings._WIDTH for n in range(3)]
+    postings.insert(db, [(value, 1) for value in values])
+    Postings(db).settle()
+    assert [value for value, _ in rows(db, "_fingerprints")] == values[:10]
 
 
 @given(
@@ -68,7 +78,7 @@ def test_it_is_a_set_of_hashes_of_articles(
 ) -> None:
     model: set[tuple[int, int]] = set()
     with open_writer(tmp_path_factory.mktemp("db") / "x.db") as db, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(postings, "_FULL", 0)
+        patch.setattr(postings, "_WAITING", 0)
         for what, article, hashes in steps:
             pairs = {(value, article) for value in hashes}
             if what == "add":

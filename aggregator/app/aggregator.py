@@ -18,7 +18,7 @@ from aggregator.app.commits import AFTER_FAULT, BATCH, Commits
 from aggregator.app.poll import Poll
 from aggregator.app.writer import Writer
 from aggregator.config import Config
-from aggregator.engine import Engine, Workers, trim
+from aggregator.engine import Engine, Workers
 from aggregator.errand import Carrier
 from aggregator.errors import ParseError, StoreError
 from aggregator.fetch import Client, client_for
@@ -30,6 +30,7 @@ from aggregator.schedule.network import Network
 from aggregator.site import Site
 from aggregator.store import Due, Expired, Outcome, Read, Store
 from aggregator.websub import Subscriber, public_url
+from aggregator.worker import trim
 
 T = TypeVar("T")
 

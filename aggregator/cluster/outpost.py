@@ -6,7 +6,7 @@ A document that hangs or grows ends one of those processes, as it would at home;
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
+import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -29,10 +29,7 @@ class Outpost(WorkerPlugin):  # type: ignore[misc]
 
     def setup(self, worker: Worker) -> None:
         """Called by Dask, as is `teardown`."""
-        # Nannies start workers as "daemonic" processes, which only means that they may start none themselves. Ours end
-        # with the worker, as they are daemonic, too.
-        multiprocessing.current_process().daemon = False
-        self._engine = Workers(min(worker.state.nthreads, multiprocessing.cpu_count()))
+        self._engine = Workers(min(worker.state.nthreads, os.cpu_count() or 1))
         self._rooms: dict[object, tuple[Client, Pages]] = {}  # by the `fetch` of a configuration
 
     async def teardown(self, worker: Worker) -> None:

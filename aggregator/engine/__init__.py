@@ -1,9 +1,8 @@
 """Where the pure work of a poll runs: here, or in worker processes. The same function, the same result.
 
-workers    the engines; a worker that hangs or grows on a hostile document is killed and replaced
-ready      what is loaded once for all workers, in the process that they are forked from
+workers    the engines; a worker that hangs or grows on a hostile document is killed and replaced (worker: its side)
 """
 
-from aggregator.engine.workers import Engine, Here, Workers, trim
+from aggregator.engine.workers import Engine, Here, Workers
 
-__all__ = ["Engine", "Here", "Workers", "trim"]
+__all__ = ["Engine", "Here", "Workers"]

@@ -14,8 +14,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 MOST = 24  # articles one hash is kept for
-_RANGE = 2**62 // 64  # of hashes, that go on together
-_FULL = 2000  # hashes that wait in one range before they go on; half as many on average: 64,000 in all
+_RANGES = 256
+_WIDTH = 2**62 // _RANGES
+_WAITING = 128_000  # hashes that wait in all: twice the five hundredth part of it is in the range that goes on next
 
 
 class Postings:
@@ -23,24 +24,31 @@ class Postings:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self._hand = 0  # the range that has waited longest
+        self._hand: int | None = None  # the range that has waited longest
 
     def settle(self) -> None:
-        """Moves on what has waited long enough. Call at the end of a transaction."""
-        while self._waiting(self._hand) > _FULL:
-            bounds = (self._hand, self._hand + _RANGE)
-            self.connection.execute(
-                "INSERT OR IGNORE INTO _fingerprints SELECT hash, article_id FROM _fresh WHERE hash >= ? AND hash < ? "
-                "ORDER BY hash, article_id",
-                bounds,
-            )
-            self.connection.execute("DELETE FROM _fresh WHERE hash >= ? AND hash < ?", bounds)
-            self._hand = (self._hand + _RANGE) % 2**62
-
-    def _waiting(self, first: int) -> int:
-        query = "SELECT count(*) FROM (SELECT 1 FROM _fresh WHERE hash >= ? AND hash < ? LIMIT ?)"
-        row = self.connection.execute(query, (first, first + _RANGE, _FULL + 1)).fetchone()
-        return int(row[0])
+        """Moves on what has waited long enough, a range in a transaction of its own: the pages that this writes are the
+        more, the more articles there are, and together with an article's they would not fit in the cache. Call between
+        transactions."""
+        execute = self.connection.execute
+        while execute("SELECT count(*) FROM _fresh").fetchone()[0] > _WAITING:
+            if self._hand is None:
+                fullest = "SELECT hash / ? AS range FROM _fresh GROUP BY range ORDER BY count(*) DESC LIMIT 1"
+                self._hand = int(execute(fullest, (_WIDTH,)).fetchone()[0])
+            bounds = (self._hand * _WIDTH, (self._hand + 1) * _WIDTH)
+            execute("BEGIN IMMEDIATE")
+            try:
+                execute(
+                    "INSERT OR IGNORE INTO _fingerprints SELECT hash, article_id FROM _fresh WHERE hash >= ? AND hash < ? "
+                    "ORDER BY hash, article_id",
+                    bounds,
+                )
+                execute("DELETE FROM _fresh WHERE hash >= ? AND hash < ?", bounds)
+            except BaseException:
+                execute("ROLLBACK")
+                raise
+            execute("COMMIT")
+            self._hand = (self._hand + 1) % _RANGES
 
 
 def look_up(connection: sqlite3.Connection, hashes: Iterable[int]) -> dict[int, list[int]]:

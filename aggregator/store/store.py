@@ -46,11 +46,12 @@ class Store:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
-            self._postings.settle()
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
+        with contextlib.suppress(sqlite3.OperationalError):  # locked, or full: what was to be stored is stored
+            self._postings.settle()
         self._wal.bound()
 
     @contextlib.contextmanager

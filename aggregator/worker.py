@@ -1,0 +1,89 @@
+"""The other side of the engine: what runs in a worker process, and how documents and articles go between the two.
+
+Not in the engine's folder: a worker has no use for an event loop, and the memory that one takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copyreg
+import ctypes
+import dataclasses
+import functools
+import gc
+import io
+import pickle
+import signal
+import zlib
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from aggregator.digest import Digest, Item, Job
+from aggregator.errors import ParseError
+from aggregator.model import Article
+
+_LARGE = 2**19  # bytes; more than asyncio takes for each read (256 KiB), which would be mapped and unmapped each time
+_SPARE = 2**22  # bytes
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
+
+
+def worked(work: Callable[[Job], Digest | ParseError], job: bytes, limit: int) -> bytes:
+    """Does a job in a process that may have `limit` bytes of address space. Raises what `work` does."""
+    _prepare(limit)
+    return packed(work(unpacked(job)))
+
+
+@functools.cache
+def _prepare(limit: int) -> None:
+    """What a process needs to have done once."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of a terminal's processes: the daemon ends us
+    # Else a parser's tree goes back and is asked for again with each article, which takes as long as the parsing.
+    trim(_SPARE)
+    if resource is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    gc.collect()
+    gc.freeze()  # modules and rules stay: no use in looking through them again and again
+
+
+def trim(spare: int = 2**17) -> None:
+    """Lets large blocks go back to the system when they are freed, as they do until one was freed (mallopt(3)).
+
+    Else a process that has once read a document of 10 MB keeps five times that for good. `spare` bytes of small ones are
+    kept. Threads share one heap: what one of them freed is no use to the others else. Call it before there are any.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library than glibc
+        allocator = ctypes.CDLL(None)
+        allocator.mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        allocator.mallopt(_M_TRIM_THRESHOLD, spare)
+        allocator.mallopt(_M_ARENA_MAX, 1)
+
+
+def _reduced(noun: type) -> Callable[[object], tuple[type, tuple[object, ...]]]:
+    values = attrgetter(*(field.name for field in dataclasses.fields(noun)))
+    return lambda thing: (noun, values(thing))
+
+
+class _Pickler(pickle.Pickler):
+    """Writes the nouns that come by the dozen as calls of their classes: half the time of what dataclasses with slots do
+    by themselves, which is Python for each field (`dataclasses._dataclass_getstate`)."""
+
+    dispatch_table = copyreg.dispatch_table | {noun: _reduced(noun) for noun in (Item, Article)}
+
+
+def packed(value: object) -> bytes:
+    """What goes between processes: both sides hold the last one until the next comes, so a large one is compressed."""
+    written = io.BytesIO()
+    _Pickler(written, pickle.HIGHEST_PROTOCOL).dump(value)
+    data = written.getvalue()
+    return b"z" + zlib.compress(data, 1) if len(data) > _LARGE else b"p" + data
+
+
+def unpacked(data: bytes) -> Any:
+    """What `packed` was given."""
+    return pickle.loads(zlib.decompress(data[1:]) if data[:1] == b"z" else memoryview(data)[1:])  # noqa: S301 - our own
