@@ -25,6 +25,7 @@ from aggregator.model import Article
 
 _LARGE = 2**19  # bytes; more than asyncio takes for each read (256 KiB), which would be mapped and unmapped each time
 _SPARE = 2**22  # bytes
+_YOUNG = 5000  # objects between two looks for cycles: a document makes thousands, and next to no cycles
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 
 try:
@@ -47,21 +48,23 @@ def _prepare(limit: int) -> None:
     trim(_SPARE)
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    gc.collect()
-    gc.freeze()  # modules and rules stay: no use in looking through them again and again
 
 
 def trim(spare: int = 2**17) -> None:
-    """Lets large blocks go back to the system when they are freed, as they do until one was freed (mallopt(3)).
+    """Makes a process fit to live long on little; call it when all is loaded, and before there are threads.
 
-    Else a process that has once read a document of 10 MB keeps five times that for good. `spare` bytes of small ones are
-    kept. Threads share one heap: what one of them freed is no use to the others else. Call it before there are any.
+    Large blocks go back to the system when they are freed, as they do until one was freed (mallopt(3)): else a process that
+    has once read a document of 10 MB keeps five times that for good. `spare` bytes of small ones are kept. Threads share
+    one heap: what one of them freed is no use to the others else.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library than glibc
         allocator = ctypes.CDLL(None)
         allocator.mallopt(_M_MMAP_THRESHOLD, _LARGE)
         allocator.mallopt(_M_TRIM_THRESHOLD, spare)
         allocator.mallopt(_M_ARENA_MAX, 1)
+    gc.collect()
+    gc.freeze()  # modules and rules stay: the collector need not look through them again and again
+    gc.set_threshold(_YOUNG)
 
 
 def _reduced(noun: type) -> Callable[[object], tuple[type, tuple[object, ...]]]:
