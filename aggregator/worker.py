@@ -25,7 +25,6 @@ from aggregator.model import Article
 
 _LARGE = 2**19  # bytes; more than asyncio takes for each read (256 KiB), which would be mapped and unmapped each time
 _SPARE = 2**22  # bytes
-_YOUNG = 5000  # objects between two looks for cycles: a document makes thousands, and next to no cycles
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 
 try:
@@ -64,7 +63,6 @@ def trim(spare: int = 2**17) -> None:
         allocator.mallopt(_M_ARENA_MAX, 1)
     gc.collect()
     gc.freeze()  # modules and rules stay: the collector need not look through them again and again
-    gc.set_threshold(_YOUNG)
 
 
 def _reduced(noun: type) -> Callable[[object], tuple[type, tuple[object, ...]]]:
