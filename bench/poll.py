@@ -2,12 +2,12 @@
 
     python -m bench.poll [--feeds 300] [--passes 3] [--tls] [--one-core]
 
-Needs `pip install reader sgmllib3k trustme certifi`; newsboat is measured where it is installed. Prints CPU milliseconds a
-feed of the whole process tree: cold (nothing known), steady (95 % answer 304), dumb (no validators, the same bytes again),
-the median of the passes; archive, the pages that the cold pass has left to be made. Then wall seconds and peak memory of
-the cold pass (MiB, as PSS and as RSS), MiB on disk, and the ratios. --one-core holds all of it to one processor: how much
-longer a cold pass then takes is what the second one is good for. sqlite-utils imports pandas where it finds it, 50 MiB that
-only `aggregator[analyst]` brings: measure memory without that extra.
+Needs `pip install reader sgmllib3k trustme certifi`; newsboat is measured where it is installed; floor is bench.floor.
+Prints CPU milliseconds a feed of the whole process tree: cold (nothing known), steady (95 % answer 304), dumb (no
+validators, the same bytes again), the median of the passes; archive, the pages that the cold pass has left to be made. Then
+wall seconds and peak memory of the cold pass (MiB, as PSS and as RSS), MiB on disk, and the ratios. --one-core holds all of
+it to one processor: how much longer a cold pass then takes is what the second one is good for. sqlite-utils imports pandas
+where it finds it, 50 MiB that only `aggregator[analyst]` brings: measure memory without that extra.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def main() -> None:
     if options.one_core:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with farm(options.feeds, options.tls) as (talk, address, env):
-        names = options.only or ["ours", "reader", *(["newsboat"] if shutil.which("newsboat") else [])]
+        names = options.only or ["ours", "reader", "floor", *(["newsboat"] if shutil.which("newsboat") else [])]
         results = {name: measure(name, talk, address, options, env) for name in names}
     print(f"CPU ms a feed, {options.feeds} feeds of 25 entries{', TLS' if options.tls else ''}")
     print(f"{'':10}" + "".join(f"{kind:>10}" for kind in COLUMNS))

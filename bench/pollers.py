@@ -1,6 +1,6 @@
 """The programs that are measured, each as a process that makes passes when told and says what they cost.
 
-    python -m bench.pollers NAME FOLDER ADDRESS FEEDS     NAME: ours, reader
+    python -m bench.pollers NAME FOLDER ADDRESS FEEDS     NAME: ours, reader, floor
 
 Reads lines from stdin: "go" for a pass, "settle" for what a pass has left to be done in the background. Answers each with
 JSON: CPU and wall seconds it took, articles stored. The program's own start is not in it: a daemon starts once.
@@ -122,9 +122,24 @@ async def reader(folder: Path, address: str, feeds: int) -> tuple[Pass, Rest]:
     return once, settle
 
 
+async def floor(folder: Path, address: str, feeds: int) -> tuple[Pass, Rest]:
+    """The least that it can cost."""
+    from bench.floor import Floor  # what it loads is no part of the others' memory
+
+    least = Floor(folder, address, feeds)
+
+    async def once() -> int:
+        return least.once()
+
+    async def settle() -> None:
+        pass
+
+    return once, settle
+
+
 async def main(name: str, folder: str, address: str, feeds: str) -> None:
     """Makes a pass for each line of stdin."""
-    makers: dict[str, Any] = {"ours": ours, "reader": reader}
+    makers: dict[str, Any] = {"ours": ours, "reader": reader, "floor": floor}
     once, settle = await makers[name](Path(folder), address, int(feeds))
     print("ready", flush=True)
     articles = 0

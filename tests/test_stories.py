@@ -18,7 +18,7 @@ from aggregator.config import Dedupe
 from aggregator.digest import Item, digest_entry, packed
 from aggregator.model import Entry, Subscription, Text
 from aggregator.replay import replay
-from aggregator.store import Read, Store, open_writer
+from aggregator.store import Read, Store, StoreIndex, open_writer
 from aggregator.stories import Editor
 from tests.conftest import NOW
 from tests.data.dedupe import corpus
@@ -231,6 +231,18 @@ def facts(store: Store) -> list[tuple[object, ...]]:
         "SELECT rowid, title FROM articles_fts ORDER BY 1",
     )
     return [tuple(row) for query in queries for row in store.connection.execute(query)]
+
+
+def test_what_a_feeds_own_boilerplate_leaves_is_looked_up_also_where_few_hashes_are_left(desk: Desk) -> None:
+    article, connection = desk.put("a", MOLE, FULL), desk.store.connection
+    common = [row[0] for row in connection.execute("SELECT hash FROM _postings LIMIT 3")]
+    own, index = range(1, 8), StoreIndex(connection)
+    hashes = [99, *own, *common]
+    assert list(index.postings(hashes)) == []
+    desk.store.stories.learn(own, desk.ids["b"], NOW)
+    assert {posting.article for posting in index.postings(hashes)} == {article}
+    desk.store.stories.learn(common, 0, NOW)
+    assert list(index.postings(hashes)) == [], "what is boilerplate everywhere tells nothing"
 
 
 @pytest.mark.parametrize("seed", [11, 12])

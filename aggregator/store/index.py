@@ -72,13 +72,13 @@ def stored(connection: sqlite3.Connection, where: str, values: Iterable[object])
     return {row[0] for row in connection.execute(query, (json.dumps(list(values)),))}
 
 
-def _boilerplate(connection: sqlite3.Connection, hashes: Sequence[int], feed: int) -> tuple[set[int], set[int]]:
-    """Those that are known as boilerplate everywhere, and in this feed."""
-    query = (
-        "SELECT hash, feed_id FROM _boilerplate WHERE hash IN (SELECT value FROM json_each(?)) AND feed_id IN (0, ?)"
-    )
-    rows = connection.execute(query, (json.dumps(list(hashes)), feed)).fetchall()
-    return {row[0] for row in rows if not row[1]}, {row[0] for row in rows if row[1]}
+def _boilerplate(
+    connection: sqlite3.Connection, hashes: Sequence[int], feed: int | None = None
+) -> tuple[set[int], set[int]]:
+    """Those that are known as boilerplate everywhere, and in this feed; without one, in any."""
+    query = "SELECT hash, feed_id FROM _boilerplate WHERE hash IN (SELECT value FROM json_each(?))"
+    rows = connection.execute(query, (json.dumps(list(hashes)),)).fetchall()
+    return {value for value, of in rows if not of}, {value for value, of in rows if of and feed in (None, of)}
 
 
 def candidates(connection: sqlite3.Connection, where: str, values: Sequence[object], most: int) -> list[Candidate]:
@@ -150,11 +150,12 @@ class StoreIndex:
     def postings(self, hashes: Sequence[int]) -> Iterable[Posting]:
         """Where these hashes were seen, as far as that can matter."""
         if self.known is None:
-            boilerplate, _ = _boilerplate(self.connection, hashes, 0)
-            found = postings.look_up(self.connection, [value for value in hashes if value not in boilerplate])
+            everywhere, in_feeds = _boilerplate(self.connection, hashes)
+            boilerplate = everywhere | in_feeds  # whoever asks has a feed, and overlooks its own
+            found = postings.look_up(self.connection, [value for value in hashes if value not in everywhere])
         else:
-            everywhere, boilerplate = self.known.postings, self.known.boilerplate
-            found = {value: everywhere[value] for value in hashes if value in everywhere}
+            boilerplate, known = self.known.boilerplate, self.known.postings
+            found = {value: known[value] for value in hashes if value in known}
         told = dedupe.telling(hashes, found, boilerplate)
         if not told:
             return []
@@ -176,7 +177,7 @@ class StoreIndex:
     def seen(self, hashes: Sequence[int]) -> int:
         """In how many stories, at least, the most frequent of these hashes is: no more are counted than tell that it is
         boilerplate, and what has left the window isn't."""
-        everywhere, _ = _boilerplate(self.connection, hashes, 0)
+        everywhere, _ = _boilerplate(self.connection, hashes)
         found = postings.look_up(self.connection, hashes)
         count = "SELECT count(DISTINCT story_id) FROM articles WHERE id IN (SELECT value FROM json_each(?))"
         counted = [
