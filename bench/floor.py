@@ -23,7 +23,7 @@ _AT_ONCE = 50  # feeds in one transaction
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
-CREATE TABLE feeds (id INTEGER PRIMARY KEY, etag BLOB, body BLOB);
+CREATE TABLE feeds (id INTEGER PRIMARY KEY, etag BLOB, hash BLOB);
 CREATE TABLE entries (id INTEGER PRIMARY KEY, feed_id INTEGER, guid TEXT, url TEXT, title TEXT, date TEXT, html TEXT,
     text TEXT, UNIQUE (feed_id, guid));
 CREATE VIRTUAL TABLE entries_fts USING fts5 (title, text, content = 'entries', content_rowid = 'id');
@@ -50,7 +50,7 @@ class Floor:
         return int(self.db.execute("SELECT count(*) FROM entries").fetchone()[0])
 
     def _poll(self, feed: int) -> None:
-        known = self.db.execute("SELECT etag, body FROM feeds WHERE id = ?", (feed,)).fetchone() or (None, None)
+        known = self.db.execute("SELECT etag, hash FROM feeds WHERE id = ?", (feed,)).fetchone() or (None, None)
         head, body = self._get(feed, known[0])
         digest = hashlib.blake2b(body, digest_size=16).digest()
         if b" 304 " in head[:16] or digest == known[1]:

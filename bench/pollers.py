@@ -77,6 +77,10 @@ class Memory:
                 return
 
 
+async def _nothing_left() -> None:
+    """For programs that have done all when a pass is over."""
+
+
 async def ours(folder: Path, address: str, feeds: int) -> tuple[Pass, Rest]:
     """This project: everything on, as `aggregator run` polls."""
     from aggregator.app import Aggregator
@@ -116,10 +120,7 @@ async def reader(folder: Path, address: str, feeds: int) -> tuple[Pass, Rest]:
         library.update_search()
         return int(library.get_entry_counts().total)
 
-    async def settle() -> None:
-        pass
-
-    return once, settle
+    return once, _nothing_left
 
 
 async def floor(folder: Path, address: str, feeds: int) -> tuple[Pass, Rest]:
@@ -131,10 +132,7 @@ async def floor(folder: Path, address: str, feeds: int) -> tuple[Pass, Rest]:
     async def once() -> int:
         return least.once()
 
-    async def settle() -> None:
-        pass
-
-    return once, settle
+    return once, _nothing_left
 
 
 async def main(name: str, folder: str, address: str, feeds: str) -> None:

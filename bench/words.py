@@ -29,24 +29,7 @@ _STEMS = (
     "square tower castle palace temple church chapel abbey roof wall floor door gate fence yard barn stable kitchen "
     "cellar attic stair lamp candle mirror carpet curtain chair table bench shelf drawer basket bottle kettle spoon plate"
 ).split()
-_ENDINGS = (
-    "",
-    "s",
-    "ed",
-    "ing",
-    "er",
-    "ers",
-    "al",
-    "ly",
-    "less",
-    "ness",
-    "like",
-    "ship",
-    "wise",
-    "able",
-    "ful",
-    "based",
-)
+_ENDINGS = ("", *"s ed ing er ers al ly less ness like ship wise able ful based".split())
 _SYLLABLES = "bar den fol gri kas lem mor nev pol ras sut tam vel wen zor hal jin cor dar fen".split()
 _OWN = 0.22  # of an article's words are of the sixteen that it is about
 

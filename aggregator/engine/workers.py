@@ -78,7 +78,7 @@ class Workers:
         self.memory_limit = memory_limit
         self.work = work
         self.reading = 0
-        self._turns = asyncio.Semaphore(self.count)
+        self._turns = asyncio.Semaphore(self.count)  # taken before the time limit begins, as anyio's own limit is not
         self._limiter = anyio.CapacityLimiter(self.count)
         self._desks = asyncio.Semaphore(_DESKS)
         self._seated: weakref.WeakSet[asyncio.Task[object]] = weakref.WeakSet()

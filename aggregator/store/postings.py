@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 MOST = 24  # articles one hash is kept for
 _RANGES = 256
 _WIDTH = 2**62 // _RANGES
-_WAITING = 128_000  # hashes that wait in all: twice the five hundredth part of it is in the range that goes on next
+_WAITING = 128_000  # hashes that wait in all; some thousand of them in the range that goes on next
 
 
 class Postings:
