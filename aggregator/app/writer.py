@@ -131,11 +131,19 @@ class Writer:
         whole = self.store.batch if any(outcome.items for outcome in outcomes) else self.store.transaction
         try:
             with whole():
-                return [self._commit(outcome) for outcome in outcomes]
+                self.store.feeds.record_quiet([outcome for outcome in outcomes if self._is_quiet(outcome)])
+                return [_quiet(outcome) if self._is_quiet(outcome) else self._commit(outcome) for outcome in outcomes]
         except _NOT_STORABLE:
             # Seldom enough to be told apart only now: a savepoint for each poll would copy each page that it changes.
             with whole():
                 return [self._commit_safely(outcome) for outcome in outcomes]
+
+    def _is_quiet(self, outcome: Outcome) -> bool:
+        return outcome.is_quiet and not self._is_anothers(outcome.due)
+
+    def _is_anothers(self, due: Due) -> bool:
+        """Whether the database was replaced while a poll was under way, and its number is another feed's in it."""
+        return due.feed in self._by_id and self._by_id[due.feed].url != due.configured_url
 
     def _commit_safely(self, outcome: Outcome) -> Poll:
         """One poll, or that it could not be stored."""
@@ -152,8 +160,7 @@ class Writer:
 
     def _commit(self, outcome: Outcome) -> Poll:
         feed, now = outcome.due.feed, outcome.at
-        if feed in self._by_id and self._by_id[feed].url != outcome.due.configured_url:
-            # The database was replaced while this poll was under way, and the number is another feed's in it.
+        if self._is_anothers(outcome.due):
             return Poll(
                 outcome.due.title, outcome.due.url, outcome.status, error="not stored: the database is another one"
             )
@@ -247,6 +254,10 @@ class Writer:
 
     def _complain(self, rules: dict[str, Filter]) -> None:
         self.faults += [f"tag {name!r}: {flaw}" for name, rule in rules.items() for flaw in rule.flaws]
+
+
+def _quiet(outcome: Outcome) -> Poll:
+    return Poll(outcome.due.title, outcome.due.url, outcome.status, seconds=outcome.seconds)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

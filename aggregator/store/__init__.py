@@ -18,13 +18,13 @@ from aggregator.store.arrivals import Arrivals
 from aggregator.store.articles import Saved
 from aggregator.store.database import copy, is_ours, open_reader, open_writer, request
 from aggregator.store.examples import Example
-from aggregator.store.feeds import Due, Outcome
 from aggregator.store.health import Check, checks
 from aggregator.store.hubs import Hub
 from aggregator.store.index import FINGERPRINTED, Known, StoreIndex, fingerprint, newcomer, probe
 from aggregator.store.memory import Memory
 from aggregator.store.metadata import metadata
 from aggregator.store.pages import Before, Pages, Slow, Wanted, open_pages
+from aggregator.store.polls import Due, Outcome
 from aggregator.store.query import to_match, unspaced
 from aggregator.store.read import Choice, Read, Row, unpack
 from aggregator.store.retention import Expired, Retention

@@ -5,70 +5,18 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from aggregator import clean
-from aggregator.digest import Item
 from aggregator.iri import host
 from aggregator.model import Feed, Subscription
-from aggregator.parse import Seen
 from aggregator.schedule import Wishes
 from aggregator.schedule.moves import Move
+from aggregator.store import quiet
 from aggregator.store.hubs import Hubs
 from aggregator.store.memory import Memory, recall
+from aggregator.store.polls import Due, Outcome
 from aggregator.store.times import from_text, to_text
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A feed to poll, with what the last poll left."""
-
-    feed: int
-    url: str
-    configured_url: str
-    title: str
-    failures: int
-    etag: str | None
-    last_modified: str | None
-    body_hash: bytes | None
-    ttl: timedelta | None
-    due_at: datetime | None = None
-    validators_url: str | None = None
-    wishes: Wishes = field(default_factory=Wishes)
-    move: Move = field(default_factory=Move)
-    pushed_until: datetime | None = None  # a hub tells of its news until then
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One poll of one feed, ready to be written. `feed` is None where no new document was digested."""
-
-    due: Due
-    at: datetime
-    next_poll: datetime
-    status: int | None
-    error: str | None = None
-    feed: Feed | None = None
-    items: tuple[Item, ...] = ()
-    guids: frozenset[str] = frozenset()
-    flaws: tuple[str, ...] = ()
-    etag: str | None = None
-    last_modified: str | None = None
-    body_hash: bytes | None = None
-    sources: Mapping[bytes, Seen] = field(default_factory=dict)
-    bytes: int = 0
-    seconds: float = 0.0
-    gone: bool = False
-    excused: bool = field(default=False)  # failed because the network is down: not the feed's fault
-    validators_url: str | None = None  # where the validators came from
-    wishes: Wishes | None = None  # of a new document
-    move: Move = field(default_factory=Move)  # where permanent redirects lead
-    url: str | None = None  # where to poll from now on, if not where it was
-    hub: tuple[str, str] | None = None  # the hub a document names, and its topic there
-    not_before: datetime | None = None  # what server and feed ask for, whatever the interval
-    by_push: bool = False  # a hub brought the document: no poll
-
 
 _DUE = (
     "SELECT feeds.*, body_hash, ttl_seconds, validators_url, wishes, moving_to, moving_seen, "
@@ -213,6 +161,10 @@ class Feeds:
         )
         return str(title)
 
+    def record_quiet(self, outcomes: Sequence[Outcome]) -> None:
+        """As `record`, of quiet polls of different feeds; what it gives is the title that was known."""
+        quiet.record(self.connection, outcomes)
+
     def _remember(self, outcome: Outcome, news: bool) -> None:
         feed, fine = outcome.due.feed, outcome.error is None
         wishes = outcome.due.wishes if outcome.wishes is None else outcome.wishes
@@ -220,7 +172,7 @@ class Feeds:
             "INSERT OR REPLACE INTO _polling (feed_id, validators_url, wishes, moving_to, moving_seen, not_before) "
             "VALUES (?, ?, ?, ?, ?, ?)",
             (feed, outcome.validators_url if fine else outcome.due.validators_url, wishes.to_text(), outcome.move.to,
-             outcome.move.seen, to_text(outcome.not_before) if outcome.not_before else None),
+             outcome.move.seen, outcome.not_before_text),
         )  # fmt: skip
         hubs = Hubs(self.connection)
         if outcome.by_push:

@@ -76,8 +76,8 @@ def _boilerplate(
     connection: sqlite3.Connection, hashes: Sequence[int], feed: int | None = None
 ) -> tuple[set[int], set[int]]:
     """Those that are known as boilerplate everywhere, and in this feed; without one, in any."""
-    query = "SELECT hash, feed_id FROM _boilerplate WHERE hash IN (SELECT value FROM json_each(?))"
-    rows = connection.execute(query, (json.dumps(list(hashes)),)).fetchall()
+    query = "SELECT hash, feed_id FROM json_each(?) CROSS JOIN _boilerplate ON hash = value"
+    rows = connection.execute(query, (json.dumps(sorted(set(hashes))),)).fetchall()
     return {value for value, of in rows if not of}, {value for value, of in rows if of and feed in (None, of)}
 
 

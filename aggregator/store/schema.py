@@ -110,7 +110,7 @@ CREATE TABLE _polling (            -- what the schedule needs to know of the pol
     feed_id INTEGER PRIMARY KEY REFERENCES feeds(id) ON DELETE CASCADE,
     validators_url TEXT,           -- where etag and last_modified came from: after a redirect not the feed's url
     wishes TEXT,                   -- JSON: skipHours, skipDays, sy:
-    not_before TEXT,               -- the next poll, were the interval none: for an interval that is made shorter
+    not_before TEXT,               -- the next poll, were the interval none ('': at once), for one that is made shorter
     moving_to TEXT,                -- where a permanent redirect leads that has not held yet
     moving_seen INTEGER NOT NULL DEFAULT 0
 ) STRICT;
