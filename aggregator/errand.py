@@ -90,7 +90,9 @@ class Runner:
                 return found
             bare = dataclasses.replace(response, body=b"") if response.body else response
             found = Found(now, bare, len(response.body))
-            if is_own(response.url, config.output, config.server) or own.claims(response.body, config.site):
+            if is_own(response.url, config.output, config.server) or (
+                response.body and own.claims(response.body, config.site)
+            ):
                 return Found(now, FetchError("is our own output, which would echo for ever", 200))
             if response.status == 304:
                 return found

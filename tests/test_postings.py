@@ -31,16 +31,16 @@ def test_new_hashes_wait_in_a_small_table_and_all_arrive(
     monkeypatch.setattr(postings, "_WAITING", 1500)
     dice, keeper, stored, moved = random.Random(3), Postings(db), [], []
     for article in range(1, 400):
-        new = [(dice.randrange(2**62), article) for _ in range(40)]
-        postings.insert(db, new)
-        stored += new
+        new = [dice.randrange(2**62) for _ in range(40)]
+        postings.insert(db, [(article, new)])
+        stored += [(value, article) for value in new]
         before = len(rows(db, "_fingerprints"))
         keeper.settle()
         waiting = len(rows(db, "_fresh"))
         assert waiting <= 1500, "no more waits, whatever has come"
         assert len(rows(db, "_fingerprints")) == len(stored) - waiting
         moved.append(len(stored) - waiting - before)
-        assert postings.look_up(db, [value for value, _ in new[:5]]) == {value: [article] for value, _ in new[:5]}
+        assert postings.look_up(db, new[:5]) == {value: [article] for value in new[:5]}
     assert rows(db) == sorted(stored)
     assert 0 < max(moved) < 100, "they go on a few at a time, as they come"
 
@@ -49,7 +49,7 @@ def test_each_range_is_moved_in_its_turn(db: sqlite3.Connection, monkeypatch: py
     monkeypatch.setattr(postings, "_WAITING", 0)
     ends = [end for first in range(0, 2**62, postings._WIDTH) for end in (first, first + postings._WIDTH - 1)]
     assert ends[-1] == 2**62 - 1
-    postings.insert(db, [(value, 1) for value in ends])
+    postings.insert(db, [(1, ends)])
     Postings(db).settle()
     assert (rows(db, "_fresh"), rows(db, "_fingerprints")) == ([], [(value, 1) for value in ends])
 
@@ -57,7 +57,7 @@ def test_each_range_is_moved_in_its_turn(db: sqlite3.Connection, monkeypatch: py
 def test_whoever_comes_later_begins_where_most_wait(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postings, "_WAITING", 12)
     values = [3 * postings._WIDTH + n for n in range(10)] + [n * postings._WIDTH for n in range(3)]
-    postings.insert(db, [(value, 1) for value in values])
+    postings.insert(db, [(1, values)])
     Postings(db).settle()
     assert [value for value, _ in rows(db, "_fingerprints")] == values[:10]
 
@@ -108,9 +108,7 @@ def test_a_hash_is_kept_for_so_many_articles_only(db: sqlite3.Connection) -> Non
 
 
 def test_what_is_older_than_the_window_leaves_both_tables(db: sqlite3.Connection) -> None:
-    postings.insert(
-        db, [(value, article) for article in range(1, 11) for value in range(article * 100, article * 100 + 9)]
-    )
+    postings.insert(db, [(article, range(article * 100, article * 100 + 9)) for article in range(1, 11)])
     db.execute("INSERT INTO _fingerprints SELECT * FROM _fresh WHERE article_id % 2")
     db.execute("DELETE FROM _fresh WHERE article_id % 2")
     gone = [postings.sweep(db, 6, 20) for _ in range(4)]

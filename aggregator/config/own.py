@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
@@ -20,16 +21,24 @@ def is_own(url: str, output: Output, server: Server) -> bool:
         parts = urlsplit(url)
         if server.listen and parts.port == server.listen.port and _same_machine(parts.hostname, server.listen.host):
             return True
-        return any(_below(parts, urlsplit(base)) for base in (output.base_url, server.public_url) if base)
+        site = parts.hostname, _port(parts)
+        return any(
+            site == _site(base) and _is_below(parts.path or "/", base)
+            for base in (output.base_url, server.public_url)
+            if base
+        )
     except ValueError:
         return False
 
 
-def _below(parts: SplitResult, base: SplitResult) -> bool:
-    if (parts.hostname, _port(parts)) != (base.hostname, _port(base)):
-        return False
-    root = base.path.rstrip("/") + "/"
-    path = parts.path or "/"
+@functools.lru_cache(16)
+def _site(base: str) -> tuple[str | None, int | None]:
+    parts = urlsplit(base)
+    return parts.hostname, _port(parts)
+
+
+def _is_below(path: str, base: str) -> bool:
+    root = urlsplit(base).path.rstrip("/") + "/"
     return path.startswith(root) and _PATHS.fullmatch(path[len(root) :]) is not None
 
 

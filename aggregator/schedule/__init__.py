@@ -38,6 +38,7 @@ __all__ = [
 T = TypeVar("T")
 
 NETWORK_RETRY = timedelta(minutes=2)
+_IMPATIENT = Subscription("", interval=timedelta(0), jitter=0.0)
 _SPREAD = timedelta(minutes=5)  # after a skipped hour, so that not all feeds are asked on the stroke of the next
 
 
@@ -88,7 +89,7 @@ def not_before(signals: Signals, now: datetime) -> datetime | None:
     """The next poll if the interval were none: only what server and feed ask for. None after a failure."""
     if signals.failures or signals.network_down:
         return None
-    return next_poll(Subscription("", interval=timedelta(0), jitter=0.0), signals, now, 0.0)
+    return next_poll(_IMPATIENT, signals, now, 0.0)
 
 
 def spread(hosts: Iterable[tuple[str, T]], most: int) -> list[T]:

@@ -47,8 +47,10 @@ def fresh_for(response: Response, now: datetime) -> timedelta | None:
 
 def http_date(value: str | None) -> datetime | None:
     """An HTTP date (RFC 9110 §5.6.7) or None; never raises."""
+    if not value:
+        return None
     try:
-        date = parsedate_to_datetime(value or "")
+        date = parsedate_to_datetime(value)
         return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

@@ -5,6 +5,7 @@ views      what people look at; sql/ has the examples and datasette's metadata
 database   opening: who may, which file is refused, one writer at a time; copies of the whole file
 store      the writer's side, by noun: feeds, articles, stories, corrections; retention
 arrivals   the new articles of a document, written together
+polls      a poll before and after (Due, Outcome); quiet: those that brought nothing, stored together
 memory     what the next digest of a feed needs to know
 wal        keeps the log small while others read
 index      what matching looks up; postings: the fingerprints in it; renewal: makes them anew where the hashes have changed

@@ -42,7 +42,7 @@ class Arrivals:
         self._stories: dict[str, tuple[object, ...]] = {}  # by published id
         self._sources: list[tuple[object, ...]] = []
         self._edges: list[tuple[object, ...]] = []
-        self._postings: list[tuple[int, int]] = []
+        self._postings: list[tuple[int, list[int]]] = []
         self._alone: list[tuple[object, ...]] = []  # their verdicts
 
     def may_be_stored(self, article: Article) -> bool:
@@ -86,7 +86,7 @@ class Arrivals:
         )
         self._sources.append(rows.source(number, item, text_hash(article.content_text)))
         self._edges.append(rows.edges(number, self._feed, article))
-        self._postings += postings.wanted(number, self._telling(article.fingerprint), self._known.postings)
+        self._postings.append((number, postings.wanted(self._telling(article.fingerprint), self._known.postings)))
         self.note(article, number)
         self._waiting.update(article.fingerprint, dedupe.addresses(article.url), (article.content_text,))
         return number
