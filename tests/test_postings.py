@@ -32,7 +32,7 @@ def test_new_hashes_wait_in_a_small_table_and_all_arrive(
     dice, keeper, stored, moved = random.Random(3), Postings(db), [], []
     for article in range(1, 400):
         new = [dice.randrange(2**62) for _ in range(40)]
-        postings.insert(db, [(article, new)])
+        keeper.insert([(article, new)])
         stored += [(value, article) for value in new]
         before = len(rows(db, "_fingerprints"))
         keeper.settle()
@@ -43,6 +43,26 @@ def test_new_hashes_wait_in_a_small_table_and_all_arrive(
         assert postings.look_up(db, new[:5]) == {value: [article] for value in new[:5]}
     assert rows(db) == sorted(stored)
     assert 0 < max(moved) < 100, "they go on a few at a time, as they come"
+
+
+def test_what_comes_and_goes_past_the_keeper_is_noticed(
+    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postings, "_WAITING", 1000)
+    monkeypatch.setattr(postings, "_COUNTED", 5)
+    dice, keeper = random.Random(4), Postings(db)
+    keeper.settle()
+    postings.add(db, 1, [dice.randrange(2**62) for _ in range(1200)])  # an article that has changed
+    waits = []
+    for _ in range(5):
+        keeper.settle()
+        waits.append(len(rows(db, "_fresh")))
+    assert waits[:4] == [1200] * 4
+    assert waits[4] <= 1000
+    keeper.insert([(2, [dice.randrange(2**62) for _ in range(1200)])])
+    postings.clear(db)  # or rolled back
+    keeper.settle()
+    assert rows(db) == []
 
 
 def test_each_range_is_moved_in_its_turn(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ less than article by article.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
@@ -17,6 +16,7 @@ from aggregator.model import Article, Verdict
 from aggregator.store import articles as rows
 from aggregator.store import index, postings
 from aggregator.store.hashes import text_hash
+from aggregator.store.postings import Postings
 from aggregator.store.times import to_text
 from aggregator.store.uids import uids, unused
 
@@ -27,8 +27,9 @@ class Arrivals:
     What the file has of them is looked up once; what is stored of them meanwhile is added.
     """
 
-    def __init__(self, connection: sqlite3.Connection, feed: int, items: Sequence[Item], now: datetime) -> None:
-        self._connection, self._feed, self._now, self._seen_at = connection, feed, now, to_text(now)
+    def __init__(self, stored: Postings, feed: int, items: Sequence[Item], now: datetime) -> None:
+        self._index, self._feed, self._now, self._seen_at = stored, feed, now, to_text(now)
+        self._connection = connection = stored.connection
         row = connection.execute("SELECT configured_url FROM feeds WHERE id = ?", (feed,)).fetchone()
         self._configured_url = str(row[0])
         articles = [item.article for item in items]
@@ -135,7 +136,7 @@ class Arrivals:
         )
         many(rows.SOURCE, self._sources)
         many(rows.EDGES, self._edges)
-        postings.insert(self._connection, self._postings)
+        self._index.insert(self._postings)
         many(rows.VERDICT, self._alone)
         for waiting in (self._articles, self._stories, self._sources, self._edges, self._postings, self._alone):
             waiting.clear()

@@ -21,6 +21,7 @@ _LOOK_UP = " UNION ALL ".join(
     f"SELECT hash, article_id FROM json_each(?1) CROSS JOIN {table} ON hash = value"
     for table in ("_fingerprints", "_fresh")
 )
+_COUNTED = 100  # times that it is asked whether too many wait, to each time that they are counted
 _WAITING = 128_000  # hashes that wait in all; some thousand of them in the range that goes on next
 
 
@@ -30,30 +31,55 @@ class Postings:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self._hand: int | None = None  # the range that has waited longest
+        self._waiting = 0  # about so many wait
+        self._looks = 0
+
+    def insert(self, articles: Iterable[tuple[int, Sequence[int]]]) -> None:
+        """Puts articles into the index that are not there: (article, hashes)."""
+        rows = list(articles)
+        insert(self.connection, rows)
+        self._waiting += sum(len(hashes) for _, hashes in rows)
 
     def settle(self) -> None:
         """Moves on what has waited long enough, a range in a transaction of its own: the pages that this writes are the
         more, the more articles there are, and together with an article's they would not fit in the cache. Call between
         transactions."""
+        # To count them costs as much as to move some, so it is done now and then: what was rolled back, or goes in and out
+        # by twos and threes when articles change, is no matter till then.
+        if self._looks % _COUNTED == 0:
+            self._count()
+        self._looks += 1
+        while self._waiting > _WAITING:
+            moved = self._move_on()
+            if moved:
+                self._waiting -= moved
+            else:
+                self._count()
+
+    def _count(self) -> None:
+        self._waiting = self.connection.execute("SELECT count(*) FROM _fresh").fetchone()[0]
+
+    def _move_on(self) -> int:
+        """Moves one range; gives how many hashes."""
         execute = self.connection.execute
-        while execute("SELECT count(*) FROM _fresh").fetchone()[0] > _WAITING:
-            if self._hand is None:
-                fullest = "SELECT hash / ? AS range FROM _fresh GROUP BY range ORDER BY count(*) DESC LIMIT 1"
-                self._hand = int(execute(fullest, (_WIDTH,)).fetchone()[0])
-            bounds = (self._hand * _WIDTH, (self._hand + 1) * _WIDTH)
-            execute("BEGIN IMMEDIATE")
-            try:
-                execute(
-                    "INSERT OR IGNORE INTO _fingerprints SELECT hash, article_id FROM _fresh WHERE hash >= ? AND hash < ? "
-                    "ORDER BY hash, article_id",
-                    bounds,
-                )
-                execute("DELETE FROM _fresh WHERE hash >= ? AND hash < ?", bounds)
-            except BaseException:
-                execute("ROLLBACK")
-                raise
-            execute("COMMIT")
-            self._hand = (self._hand + 1) % _RANGES
+        if self._hand is None:
+            fullest = "SELECT hash / ? AS range FROM _fresh GROUP BY range ORDER BY count(*) DESC LIMIT 1"
+            self._hand = next((int(row[0]) for row in execute(fullest, (_WIDTH,))), 0)
+        bounds = (self._hand * _WIDTH, (self._hand + 1) * _WIDTH)
+        execute("BEGIN IMMEDIATE")
+        try:
+            execute(
+                "INSERT OR IGNORE INTO _fingerprints SELECT hash, article_id FROM _fresh WHERE hash >= ? AND hash < ? "
+                "ORDER BY hash, article_id",
+                bounds,
+            )
+            moved = execute("DELETE FROM _fresh WHERE hash >= ? AND hash < ?", bounds).rowcount
+        except BaseException:
+            execute("ROLLBACK")
+            raise
+        execute("COMMIT")
+        self._hand = (self._hand + 1) % _RANGES
+        return moved
 
 
 def look_up(connection: sqlite3.Connection, hashes: Iterable[int]) -> dict[int, list[int]]:

@@ -84,7 +84,7 @@ class Store:
 
     def arrivals(self, feed: int, items: Sequence[Item], now: datetime) -> Arrivals:
         """For storing what a feed's document brings."""
-        return Arrivals(self.connection, feed, items, now)
+        return Arrivals(self._postings, feed, items, now)
 
     def changed_at(self, path: str, hash: bytes) -> datetime | None:
         """When the document at `path` became what it is; None when the one with this hash was not published yet."""
