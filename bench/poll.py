@@ -1,13 +1,13 @@
 """What a poll costs, beside lemon24/reader and newsboat on the same farm in the same run.
 
-    python -m bench.poll [--feeds 300] [--passes 5] [--colds 3] [--tls] [--one-core]
+    python -m bench.poll [--feeds 300] [--passes 5] [--colds 3] [--tls]
 
 Needs `pip install reader sgmllib3k trustme certifi`; newsboat is measured where it is installed; floor is bench.floor.
 Prints CPU milliseconds a feed of the whole process tree: cold (nothing known), steady (95 % answer 304), dumb (no
 validators, the same bytes again), the median of the passes; archive, the pages that the cold pass has left to be made. Then
-wall seconds and peak memory of the cold pass (MiB, as PSS and as RSS), MiB on disk, and the ratios. --one-core holds all of
-it to one processor: how much longer a cold pass then takes is what the second one is good for. sqlite-utils imports pandas
-where it finds it, 50 MiB that only `aggregator[analyst]` brings: measure memory without that extra.
+wall seconds and peak memory of the cold pass (MiB, as PSS and as RSS), MiB on disk, and the ratios. "one core" is ours, held
+to one processor: how much longer its cold pass takes is what the second one is good for. sqlite-utils imports pandas where it
+finds it, 50 MiB that only `aggregator[analyst]` brings: measure memory without that extra.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from bench.pollers import Memory
 from bench.talk import Talk, farm
 
 KINDS = ("cold", "steady", "dumb")
+ONE_CORE = "one core"
 COLUMNS = (*KINDS, "archive", "cold wall", "pss", "rss", "disk", "articles")
 
 
@@ -46,7 +47,14 @@ class Program:
         shutil.rmtree(self.folder)
         self.folder.mkdir()
         self.farm.say("round 0 steady")
-        self.talk = Talk("bench.pollers", self.name, str(self.folder), self.address, str(self.feeds), env=self.env)
+        program = "ours" if self.name == ONE_CORE else self.name
+        processors = os.sched_getaffinity(0)
+        if self.name == ONE_CORE:
+            os.sched_setaffinity(0, {min(processors)})  # which it and its children inherit
+        try:
+            self.talk = Talk("bench.pollers", program, str(self.folder), self.address, str(self.feeds), env=self.env)
+        finally:
+            os.sched_setaffinity(0, processors)
         self.talk.hear()
         with Memory(self.talk.process.pid) as memory:  # watched from here, so that it costs the program nothing
             self.go("cold")
@@ -152,12 +160,9 @@ def main() -> None:
     parser.add_argument("--colds", type=int, default=3, help="cold passes")
     parser.add_argument("--tls", action="store_true", help="over TLS")
     parser.add_argument("--only", action="append", help="measure only these programs")
-    parser.add_argument("--one-core", action="store_true", help="all processes on one processor")
     options = parser.parse_args()
-    if options.one_core:
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with farm(options.feeds, options.tls) as (talk, address, env):
-        names = options.only or ["ours", "reader", "floor"]
+        names = options.only or ["ours", ONE_CORE, "reader", "floor"]
         programs = [Program(name, talk, address, options.feeds, env) for name in names if name != "newsboat"]
         measure(programs, talk, options)
         results: dict[str, dict[str, list[float]]] = {program.name: program.found for program in programs}
@@ -169,7 +174,7 @@ def main() -> None:
     for name, found in results.items():
         numbers = [statistics.median(found[kind]) if found.get(kind) else None for kind in COLUMNS]
         print(f"{name:10}" + "".join(f"{'–':>10}" if n is None else f"{n:>10.2f}" for n in numbers))
-        for kind in KINDS if name != "ours" and "ours" in results else ():
+        for kind in (*KINDS, "cold wall") if name != "ours" and "ours" in results else ():
             print(f"{'':10}  {kind}: {_ratio(found[kind], results['ours'][kind])} times ours")
 
 
