@@ -93,14 +93,12 @@ def test_hashes_are_the_same_in_every_process() -> None:
 
 
 @given(st.lists(st.sampled_from(["mole", "board", "harbour", "winter", "caisson", "ünder", "港"]), max_size=300))
-def test_the_runs_that_are_kept_are_the_first_and_those_whose_own_words_say_so(words: list[str]) -> None:
+def test_the_runs_that_are_kept_are_told_by_their_own_words_and_more_of_the_first(words: list[str]) -> None:
     numbers = [zlib.crc32(word.encode()) for word in words]
     fours = [numbers[at : at + fingerprint.RUN] for at in range(len(words) - fingerprint.RUN + 1)]
-    chosen = [
-        at
-        for at, (a, b, c, d) in enumerate(fours)
-        if at < fingerprint.FIRST or (a ^ b ^ c ^ d) % fingerprint.EVERY == 0
-    ]
+    rank = [(a ^ b ^ c ^ d) % 256 for a, b, c, d in fours]
+    dense = sorted(range(len(fours))[: fingerprint.FIRST], key=lambda at: (rank[at], at))[: fingerprint.DENSE]
+    chosen = [at for at in range(len(fours)) if at in dense or rank[at] < 256 // fingerprint.EVERY]
     assert [at for at, _ in fingerprint.runs(words)] == chosen
 
 
@@ -390,6 +388,6 @@ def test_what_is_not_told_would_have_changed_nothing() -> None:
         assert decision == dedupe.match(new, Memory(*old), Limits())
         left_out += told.left_out
         kinds[decision.verdict.kind] += 1
-    assert left_out > 300
+    assert left_out > 200
     assert len(kinds) > 2
     assert kinds["alone"] > 50

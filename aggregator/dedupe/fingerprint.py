@@ -1,5 +1,8 @@
 """Fingerprints: hashes of runs of four words. Copies share many of them; a look-up in an index finds them all at once.
 
+Which runs are kept is told by their own words, wherever they stand, so that two texts keep the same ones (Manber, "Finding
+similar files in a large file system", 1994); more of them at the start, where short texts and leads have all they have.
+
 `hashes` is the one place that says what of an article is hashed: whoever puts it into an index, takes it out, looks it up
 again or explains it asks here.
 """
@@ -14,15 +17,15 @@ import unicodedata
 import zlib
 from collections.abc import Iterable, Sequence
 
-VERSION = 2  # rises when the same text would give other hashes: the stored index is then made anew (store/renewal)
+VERSION = 3  # rises when the same text would give other hashes: the stored index is then made anew (store/renewal)
 RUN = 4  # words
-FIRST = 32  # runs at a text's start that are always kept: short texts and leads count whole
-EVERY = 16  # of the rest one in so many is kept, chosen by its own words
+EVERY = 16  # of all runs one in so many is kept
+FIRST, DENSE = 32, 12  # of the runs at a text's start at least so many are
 MOST = 400  # hashes of one article; a book must not fill the index
 LONGEST = 200_000  # characters of a text that are looked at: MOST hashes come from fewer, and a book needs no more
 _MASK = 2**62 - 1  # SQLite integers are signed 64-bit
 _PRIME = 2**62 - 57
-_CHOSEN = re.compile(b"[" + b"".join(b"\\x%02x" % byte for byte in range(0, 256, EVERY)) + b"]")
+_CHOSEN = re.compile(b"[\\x00-\\x%02x]" % (256 // EVERY - 1))
 # Scripts without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese): each character is a word.
 UNSPACED = (
     "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\U00020000-\U0002ffff"
@@ -64,8 +67,7 @@ def _joined(text: str) -> str:
 def runs(words: Sequence[str]) -> list[tuple[int, int]]:
     """(position, hash) of the runs of four words that make the fingerprint, in order.
 
-    62 bits, the same in every process. Which of the later runs are kept is told by their words alone, wherever they
-    stand, so that two texts keep the same ones.
+    62 bits, the same in every process.
     """
     return list(zip(*_runs(" ".join(words)), strict=True))
 
@@ -73,12 +75,12 @@ def runs(words: Sequence[str]) -> list[tuple[int, int]]:
 def _runs(words: str) -> tuple[Sequence[int], list[int]]:
     """The positions and the hashes of `runs`, of words with blanks between them."""
     numbers = list(map(zlib.crc32, words.encode("utf-8", "surrogatepass").split()))
-    count = len(numbers) - RUN + 1
+    count = max(0, len(numbers) - RUN + 1)
     # All runs at once: one large integer has a byte of each word, beside which lie those of the next three.
     low = int.from_bytes(struct.pack(f"<{len(numbers)}I", *numbers)[::4], "little")
-    chosen = (low ^ low >> 8 ^ low >> 16 ^ low >> 24).to_bytes(len(numbers), "little")
-    later = [match.start() for match in _CHOSEN.finditer(chosen, FIRST, count)] if count > FIRST else []
-    places = (*range(min(FIRST, count)), *later)
+    rank = (low ^ low >> 8 ^ low >> 16 ^ low >> 24).to_bytes(len(numbers), "little")  # the lower, the sooner it is kept
+    dense = sorted(range(min(FIRST, count)), key=rank.__getitem__)[:DENSE]
+    places = sorted({*dense, *(match.start() for match in _CHOSEN.finditer(rank, 0, count))})
     # A polynomial over a prime field: four numbers of 32 bits, spread evenly over 62.
     return places, [
         (a * 0x9E3779B97F4A7C1 + b * 0xC2B2AE3D27D4EB4 + c * 0x165667B19E3779F9 + d * 0x27D4EB2F165667C5) % _PRIME
@@ -88,7 +90,7 @@ def _runs(words: str) -> tuple[Sequence[int], list[int]]:
 
 
 def hashes(text: str, title: str, faint: Iterable[str] = ()) -> tuple[int, ...]:
-    """The fingerprint of an article: its title as one, its first runs and a sample of the rest, each once.
+    """The fingerprint of an article: its title as one, and a sample of its runs, each once.
 
     `faint` are blocks of the text that are passed over, since the feed repeats them too often to tell copies by.
     """

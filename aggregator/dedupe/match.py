@@ -18,7 +18,7 @@ from aggregator.model import Verdict
 
 KINDS = ("alone", "same-url", "same-text", *kinds.KINDS, "person")
 
-SHARED_HASHES = 6  # unmasked hashes that make an article a candidate
+SHARED_HASHES = 3  # unmasked hashes that make an article a candidate
 VERIFIED = 5  # stories compared on full text
 SURE = 0.9  # share that joins two stories
 CLOSE = (0.85, 0.6)  # shares with a member that join an article to a story whose lead is another text by now
