@@ -84,17 +84,17 @@ class Editor:
             arrivals.write()
         limits = dedupe.Limits(self.settings.threshold, scope(self.settings, self.feeds, feed))
         decision = self._matched(came, limits, now, arrivals.known)
-        learned = decision.boilerplate.learned
-        arrivals.learn(*learned)
+        arrivals.learn(*decision.boilerplate.learned)
+        learned = decision.boilerplate.new
         article = arrivals.add(item, decision.verdict.story, decision.verdict)
-        to_review = any(learned) and self.store.stories.joined_on(frozenset().union(*learned), now - REVIEW)
+        to_review = learned and self.store.stories.joined_on(learned, now - REVIEW)
         if decision.verdict.story is None and not decision.doubts and not to_review:
             return Saved(article, "new")
         arrivals.write()
         self._entered(article, decision, now)
         for doubtful in sorted(decision.doubts):
             self._doubt(doubtful, now)
-        if decision.doubts or any(learned):
+        if decision.doubts or learned:
             arrivals.outdate()
         return Saved(article, "new")
 
@@ -107,8 +107,8 @@ class Editor:
             stories.observe(article, story)
             for other in decision.also:
                 self._unite(article, other, now)
-        if learned := frozenset().union(*decision.boilerplate.learned):
-            self.review(learned, now)
+        if decision.boilerplate.new:
+            self.review(decision.boilerplate.new, now)
 
     def _place(self, saved: Saved, now: datetime) -> None:
         """Puts a revised article where it belongs now."""
@@ -321,7 +321,7 @@ class Editor:
         `reworded`: the lead's own text changed; `newcomer`: who has just joined; `retold`: all verdicts are due.
         """
         stories = self.store.stories
-        members = stories.members(story, {subscription.url: subscription for subscription in self.feeds.values()})
+        members = stories.members(story, self.feeds)
         before = stories.lead_of(story)
         lead, reason = dedupe.choose(members, None if retold else before, newcomer)
         if lead != before:

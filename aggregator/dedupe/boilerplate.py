@@ -52,6 +52,11 @@ class Boilerplate:
         """Those that were not known before: everywhere, and in this feed only."""
         return self.everywhere - self.known, self.in_feed - self.everywhere - self.known
 
+    @property
+    def new(self) -> frozenset[int]:
+        """Those that were not known before."""
+        return self.hashes - self.known
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

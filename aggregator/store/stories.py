@@ -57,10 +57,10 @@ class Stories:
         ).fetchone()
         return int(row[0])
 
-    def members(self, story: int, subscriptions: Mapping[str, Subscription]) -> list[Member]:
-        """The articles of a story as the choice of the lead sees them."""
+    def members(self, story: int, subscriptions: Mapping[int, Subscription]) -> list[Member]:
+        """The articles of a story as the choice of the lead sees them; `subscriptions` by feed id."""
         rows = self.connection.execute(
-            "SELECT articles.*, feeds.role, feeds.home_page_url, feeds.configured_url, credits, shared, later, "
+            "SELECT articles.*, feeds.role, feeds.home_page_url, credits, shared, later, "
             "EXISTS (SELECT 1 FROM _corrections AS c WHERE c.article_id = articles.id AND c.kind = 'pin') AS pinned "
             "FROM articles JOIN feeds ON feeds.id = articles.feed_id JOIN _sources ON _sources.article_id = articles.id "
             "LEFT JOIN _habits ON _habits.feed_id = articles.feed_id WHERE story_id = ? ORDER BY articles.id",
@@ -71,7 +71,7 @@ class Stories:
                 article=row["id"],
                 url=row["url"],
                 role=row["role"],
-                priority=subscriptions[row["configured_url"]].priority if row["configured_url"] in subscriptions else 0,
+                priority=subscriptions[row["feed_id"]].priority if row["feed_id"] in subscriptions else 0,
                 credits=tuple(json.loads(row["credits"])),
                 home_page_url=row["home_page_url"],
                 words=len(row["content_text"].encode()) // 6,  # Chinese has no spaces to count words by
