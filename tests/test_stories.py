@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NoReturn
 
 import pytest
 from hypothesis import example, given, settings
@@ -216,6 +217,24 @@ def test_a_feed_that_is_mostly_later_does_not_lead_when_it_is_first_once(desk: D
     row = Read(desk.store.connection).story(desk.store.stories.story_of(copy) or 0)
     assert row is not None
     assert "seldom" in row["lead_reason"]
+
+
+class Unlisted(dict[int, Subscription]):
+    """Feeds that can be looked up, and not gone through."""
+
+    def _refuse(self, *_: object) -> NoReturn:
+        pytest.fail("all feeds of the configuration are gone through for one article")
+
+    __iter__ = keys = values = items = _refuse
+
+
+def test_what_an_article_costs_does_not_grow_with_the_feeds(desk: Desk) -> None:
+    desk.editor = replace(desk.editor, feeds=Unlisted(desk.editor.feeds))
+    a, b = desk.put("a", MOLE, FULL), desk.put("b", MOLE, FULL)
+    assert desk.stories() == [[a, b]]
+    assert desk.put("a", MOLE, f"{FULL} {filler(3, 4)}", guid=MOLE.replace(" ", "-")) == a
+    desk.editor.split(b, desk.now)
+    assert desk.stories() == [[a], [b]]
 
 
 def facts(store: Store) -> list[tuple[object, ...]]:
