@@ -13,12 +13,10 @@ draws it again.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import json
 import os
 import platform
-import select
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -32,7 +30,7 @@ from aggregator.store import Store, open_writer
 from aggregator.stories import Editor
 from bench import store as stored
 from bench.plot import Panel, draw
-from bench.pollers import tree
+from bench.pollers import Memory
 from bench.talk import Talk, farm
 
 Results = dict[str, dict[int, list[float]]]  # by what was measured: by size: a value of each pass
@@ -69,29 +67,13 @@ def feeds(count: int, options: argparse.Namespace, results: Results) -> None:
 
 def one_pass(poller: Talk, talk: Talk, count: int, kind: str) -> dict[str, Any]:
     """What a pass cost; says so where not every feed was asked for, or answered as it should be."""
-    assert poller.process.stdin is not None
-    poller.process.stdin.write("go\n")
-    poller.process.stdin.flush()
-    peak = 0.0
-    while not select.select([poller.process.stdout], [], [], 0.1)[0]:  # watched from here: it costs the program nothing
-        peak = max(peak, memory(tree(poller.process.pid)))
-    done: dict[str, Any] = {**json.loads(poller.hear()), "memory": peak}
+    with Memory(poller.process.pid) as watched:  # from here: it costs the program nothing
+        done: dict[str, Any] = json.loads(poller.say("go"))
     log = json.loads(talk.say("log"))
     unchanged = log["statuses"].get("304", 0)
     if log["feeds"] != count or (unchanged < 0.9 * count if kind == "steady" else unchanged > 0):
         print(f"! {kind}, {count} feeds: {log}", file=sys.stderr)
-    return done
-
-
-def memory(pids: list[int]) -> float:
-    """MiB these processes take of the machine's memory: pages that they share count once (PSS)."""
-    total = 0
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1])
-    return total / 1024
+    return done | {"memory": watched.pss}
 
 
 def articles(count: int, options: argparse.Namespace, results: Results) -> None:
