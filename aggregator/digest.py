@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
+from isal import isal_zlib
+
 from aggregator import clean, dedupe, parse
 from aggregator.clean import fulltext
 from aggregator.errors import ParseError
@@ -174,8 +176,8 @@ def _written(entry: Entry) -> str:
 
 
 def _compressed(text: str) -> bytes:
-    # Of higher levels level 6 takes 1.3 to 1.8 times as long, and leaves 3 to 7 % less.
-    return zlib.compress(text.encode("utf-8", "replace"), 3)
+    # A third of what zlib takes, for the same size; its next level takes as long and leaves as much.
+    return isal_zlib.compress(text.encode("utf-8", "replace"), 1)
 
 
 def _plain(value: object) -> object:
