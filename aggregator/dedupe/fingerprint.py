@@ -17,10 +17,10 @@ import unicodedata
 import zlib
 from collections.abc import Iterable, Sequence
 
-VERSION = 3  # rises when the same text would give other hashes: the stored index is then made anew (store/renewal)
+VERSION = 4  # rises when the same text would give other hashes: the stored index is then made anew (store/renewal)
 RUN = 4  # words
-EVERY = 16  # of all runs one in so many is kept
-FIRST, DENSE = 32, 12  # of the runs at a text's start at least so many are
+EVERY = 21  # of all runs one in so many is kept
+FIRST, DENSE = 32, 8  # of the runs at a text's start at least so many are
 MOST = 400  # hashes of one article; a book must not fill the index
 LONGEST = 200_000  # characters of a text that are looked at: MOST hashes come from fewer, and a book needs no more
 _MASK = 2**62 - 1  # SQLite integers are signed 64-bit
