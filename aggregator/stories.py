@@ -50,7 +50,7 @@ class Editor:
                 self._place(taken[-1], now)
                 arrivals.note(item.article, taken[-1].article)
                 arrivals.outdate()
-        arrivals.write()
+        arrivals.close()
         articles.forget_edges(feed)
         return taken
 

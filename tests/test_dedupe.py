@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
+import re
 import subprocess
 import sys
 import zlib
@@ -297,6 +298,15 @@ def test_titles(one: str, other: str, alike: float) -> None:
 def test_one_address_is_written_in_many_ways() -> None:
     assert "http://www.x.example/a/" in dedupe.addresses("https://x.example/a#top")
     assert dedupe.addresses("urn:uuid:1") == ("urn:uuid:1",)
+
+
+@given(st.from_regex(r"(?:https?|ftp|HTTP)?:?//?[w.A-b:@\[]{0,6}[ab/?#;&=%. \tü-]{0,9}", fullmatch=True))
+def test_an_address_that_is_read_at_a_glance_is_read_as_any_other(url: str) -> None:
+    addresses = dedupe.addresses.__wrapped__
+    glanced = addresses(url)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules[dedupe.match.__module__], "_PLAIN_ADDRESS", re.compile("(?!)"))
+        assert addresses(url) == glanced
 
 
 PLAIN = Member(1, "http://a.example/1", None, 0, (), "http://a.example/", 300, NOW, NOW)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -210,18 +211,27 @@ def judge(probe: Probe, ours: Text, candidate: Candidate, limits: Limits) -> Ver
     return verdict("alone", f"not a copy: {objection}") if objection else verdict(kind, reason)
 
 
+# What most are, read as `urlsplit` reads it, in a third of the time.
+_PLAIN_ADDRESS = re.compile(r"https?://([A-Za-z0-9.:-]+)(/[\w./~%+,=@-]*)?(\?[\w./~%+,=&@-]+)?", re.ASCII)
+
+
 @functools.lru_cache(maxsize=1024)
 def addresses(url: str) -> tuple[str, ...]:
     """The ways one address is written: with and without TLS, `www.`, the last slash and the fragment."""
-    try:
-        parts = urlsplit(url)
-        host = (parts.netloc or "").removeprefix("www.")
-    except ValueError:
+    plain = _PLAIN_ADDRESS.fullmatch(url)
+    if plain is not None:
+        host, path, query = plain.groups("")
+    else:
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return (url,)
+        if parts.scheme not in ("http", "https"):
+            return (url,)
+        host, path, query = parts.netloc or "", parts.path, f"?{parts.query}" if parts.query else ""
+    host, rest = host.removeprefix("www."), path.rstrip("/")
+    if not host:
         return (url,)
-    if not host or parts.scheme not in ("http", "https"):
-        return (url,)
-    rest = parts.path.rstrip("/")
-    query = f"?{parts.query}" if parts.query else ""
     found = [
         f"{scheme}://{prefix}{host}{rest}{slash}{query}"
         for scheme in ("https", "http")

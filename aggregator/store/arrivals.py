@@ -6,6 +6,7 @@ less than article by article.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
@@ -22,7 +23,8 @@ from aggregator.store.uids import uids, unused
 
 
 class Arrivals:
-    """What is known of a feed's items, and those that wait to be written; `write` before anything else is asked or told.
+    """What is known of a feed's items, and those that wait to be written; `write` before anything else is asked or told,
+    and `close` in the end.
 
     What the file has of them is looked up once; what is stored of them meanwhile is added.
     """
@@ -33,9 +35,11 @@ class Arrivals:
         row = connection.execute("SELECT configured_url FROM feeds WHERE id = ?", (feed,)).fetchone()
         self._configured_url = str(row[0])
         articles = [item.article for item in items]
-        guids = (article.guid for article in articles)
+        guids = [article.guid for article in articles]
         self._guids = index.stored(connection, f"articles WHERE feed_id = {feed:d} AND guid = value", guids)
-        self._known: index.Known = index.known(connection, feed, articles)
+        self._named = index.stored(connection, "stories WHERE uid = value", guids)
+        self._texts = {article.content_text: text_hash(article.content_text) for article in articles}
+        self._known: index.Known = index.known(connection, feed, articles, self._texts)
         self._is_exact = True
         self._waiting: set[object] = set()  # hashes, addresses and texts of those that wait
         self._next_article = self._next_story = 0
@@ -43,7 +47,7 @@ class Arrivals:
         self._stories: dict[str, tuple[object, ...]] = {}  # by published id
         self._sources: list[tuple[object, ...]] = []
         self._edges: list[tuple[object, ...]] = []
-        self._postings: list[tuple[int, list[int]]] = []
+        self._postings: list[tuple[int, Sequence[int]]] = []
         self._alone: list[tuple[object, ...]] = []  # their verdicts
 
     def may_be_stored(self, article: Article) -> bool:
@@ -57,6 +61,7 @@ class Arrivals:
             or not self._known.postings.keys().isdisjoint(probe.fingerprint)
             or probe.text in self._known.texts  # all of which may be boilerplate
             or not self._known.urls.isdisjoint(dedupe.addresses(probe.url))
+            or not self._waiting.isdisjoint(self._telling(probe.fingerprint))
         )
 
     def may_match_waiting(self, probe: Probe) -> bool:
@@ -72,24 +77,25 @@ class Arrivals:
         """An article of this story, or (None) of one of its own, with the verdict that says so; gives the number that it
         will have."""
         article, number = item.article, self._number()
-        published, updated = map(to_text, rows.dates(article, self._now))
-        now = self._seen_at
+        first, last = rows.dates(article, self._now)
+        published, now = to_text(first), self._seen_at
+        updated = published if last is first else to_text(last)
         if story is None:
             story = self._next_story
             self._next_story += 1
-            shown = (article.title, article.url, number, published, updated, now)
-            uid = unused(self._connection, uids(self._configured_url, article.guid, published[:10]), self._stories)
-            self._stories[uid] = (story, uid, *shown)
-            self._alone.append(rows.verdict(number, verdict, self._now))
+            uid = self._uid(article.guid, published[:10])
+            self._stories[uid] = (story, uid, article.title, article.url, number, published, updated, now)
+            self._alone.append(rows.verdict(number, verdict, now))
         similarity = verdict.similarity
         self._articles.append(
             (number, self._feed, story, article.guid, *rows.content(article), similarity, published, updated, now)
         )
-        self._sources.append(rows.source(number, item, text_hash(article.content_text)))
+        self._sources.append(rows.source(number, item, self._texts[article.content_text]))
         self._edges.append(rows.edges(number, self._feed, article))
-        self._postings.append((number, postings.wanted(self._telling(article.fingerprint), self._known.postings)))
-        self.note(article, number)
-        self._waiting.update(article.fingerprint, dedupe.addresses(article.url), (article.content_text,))
+        hashes = self._telling(article.fingerprint)
+        self._postings.append((number, postings.wanted(hashes, self._known.postings)))
+        self._note_names(article)
+        self._waiting.update(hashes, dedupe.addresses(article.url), (article.content_text,))
         return number
 
     @property
@@ -102,12 +108,9 @@ class Arrivals:
         self._is_exact = False
 
     def note(self, article: Article, number: int) -> None:
-        """One of the items is stored, as new or as a revision."""
-        self._guids.add(article.guid)
-        self._known.urls.add(article.url)
-        self._known.texts.add(article.content_text)
-        for value in self._telling(article.fingerprint):
-            self._known.postings.setdefault(value, []).append(number)
+        """One of the items is stored, as a revision."""
+        self._note_names(article)
+        self._note_hashes(number, self._telling(article.fingerprint))
 
     def learn(self, everywhere: Collection[int], in_feed: Collection[int]) -> None:
         """Some of the items' hashes are boilerplate, as it turned out: those of all feeds, and those of this one."""
@@ -116,11 +119,15 @@ class Arrivals:
         for value in everywhere:
             self._known.postings.pop(value, None)
 
-    def _telling(self, hashes: Iterable[int]) -> list[int]:
-        return [value for value in hashes if value not in self._known.everywhere]
-
     def write(self) -> None:
-        """Stores what waits."""
+        """Stores what waits, so that what comes can be matched with it."""
+        waiting = list(self._postings)
+        self.close()
+        for number, hashes in waiting:
+            self._note_hashes(number, hashes)
+
+    def close(self) -> None:
+        """Stores what waits, when nothing comes any more."""
         if not self._articles:
             return
         many = self._connection.executemany
@@ -138,9 +145,31 @@ class Arrivals:
         many(rows.EDGES, self._edges)
         self._index.insert(self._postings)
         many(rows.VERDICT, self._alone)
+        self._named.update(self._stories)
         for waiting in (self._articles, self._stories, self._sources, self._edges, self._postings, self._alone):
             waiting.clear()
         self._waiting.clear()
+
+    def _telling(self, hashes: Sequence[int]) -> Sequence[int]:
+        everywhere = self._known.everywhere
+        return [value for value in hashes if value not in everywhere] if everywhere else hashes
+
+    def _note_names(self, article: Article) -> None:
+        self._guids.add(article.guid)
+        self._known.urls.add(article.url)
+        self._known.texts.add(article.content_text)
+
+    def _note_hashes(self, number: int, hashes: Iterable[int]) -> None:
+        for value in hashes:
+            self._known.postings.setdefault(value, []).append(number)
+
+    def _uid(self, guid: str, day: str) -> str:
+        """A published id that no story has. Mostly it is the guid, of which one look has told that it is free."""
+        names = uids(self._configured_url, guid, day)
+        first = next(names)
+        if first == guid and self._is_exact and guid not in self._named and guid not in self._stories:
+            return guid
+        return unused(self._connection, itertools.chain((first,), names), self._stories)
 
     def _number(self) -> int:
         if not self._articles:

@@ -125,10 +125,10 @@ def source(number: int, item: Item, hash_of_text: bytes) -> tuple[object, ...]:
     )
 
 
-def verdict(number: int, found: Verdict, now: datetime) -> tuple[object, ...]:
+def verdict(number: int, found: Verdict, decided_at: str) -> tuple[object, ...]:
     """The row that says why an article is, or is not, a copy."""
     shares = (found.similarity, found.other, found.shared)
-    return number, found.against, found.kind, found.reason, *shares, to_text(now)
+    return number, found.against, found.kind, found.reason, *shares, decided_at
 
 
 def edges(number: int, feed: int, article: Article) -> tuple[object, ...]:

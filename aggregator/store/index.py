@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ _COLUMNS = (
     "articles.id, articles.story_id, articles.feed_id, articles.title, articles.url, articles.content_text, "
     "feeds.title AS feed, articles.enclosures FROM articles JOIN feeds ON feeds.id = articles.feed_id "
 )
+_AT_ONCE = 25  # hashes of texts that are asked for
 _SOME = 8  # articles with the same address or text are looked at; a home page has thousands
 _MEDIA = ("audio/", "video/")
 # What a fingerprint is made of, as columns and FROM.
@@ -50,16 +51,14 @@ def newcomer(feed: int, article: Article) -> Probe:
     return Probe(feed, article.title, article.url, article.content_text, article.fingerprint, media=media)
 
 
-def known(connection: sqlite3.Connection, feed: int, articles: Sequence[Article]) -> Known:
-    """What the file has of a feed's new articles."""
+def known(connection: sqlite3.Connection, feed: int, articles: Sequence[Article], texts: Mapping[str, bytes]) -> Known:
+    """What the file has of a feed's new articles; `texts` are theirs, with their hashes."""
     spellings = [url for article in articles for url in dedupe.addresses(article.url)]
-    texts = {article.content_text for article in articles}
     hashes = [value for article in articles for value in article.fingerprint]
-    has_text = "SELECT 1 FROM _sources WHERE text_hash = ?"  # bytes are not for JSON
     everywhere, in_feed = _boilerplate(connection, hashes, feed)
     return Known(
         stored(connection, "articles WHERE url = value", spellings),
-        {text for text in texts if connection.execute(has_text, (text_hash(text),)).fetchone()},
+        _having(connection, texts),
         postings.look_up(connection, set(hashes) - everywhere),
         everywhere | in_feed,
         everywhere,
@@ -70,6 +69,19 @@ def stored(connection: sqlite3.Connection, where: str, values: Iterable[object])
     """Those of some values that a table has."""
     query = f"SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM {where})"
     return {row[0] for row in connection.execute(query, (json.dumps(list(values)),))}
+
+
+def _having(connection: sqlite3.Connection, texts: Mapping[str, bytes]) -> set[str]:
+    """Those of the texts that articles have."""
+    found: set[bytes] = set()
+    values = list(texts.values())
+    for at in range(0, len(values), _AT_ONCE):
+        some = values[at : at + _AT_ONCE]
+        places = ", ".join("?" * len(some))  # bytes are not for JSON
+        found.update(
+            row[0] for row in connection.execute(f"SELECT text_hash FROM _sources WHERE text_hash IN ({places})", some)
+        )
+    return {text for text, value in texts.items() if value in found} if found else set()
 
 
 def _boilerplate(

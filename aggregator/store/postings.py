@@ -97,9 +97,11 @@ def insert(connection: sqlite3.Connection, articles: Iterable[tuple[int, Sequenc
     connection.executemany(query, ((article, json.dumps(list(hashes))) for article, hashes in articles))
 
 
-def wanted(hashes: Iterable[int], found: Mapping[int, Sequence[int]]) -> list[int]:
+def wanted(hashes: Sequence[int], found: Mapping[int, Sequence[int]]) -> Sequence[int]:
     """Which of an article's hashes belong in the index; `found` is where others have them. One that MOST articles have
     is boilerplate and needs no more."""
+    if found.keys().isdisjoint(hashes):
+        return hashes
     return [value for value in hashes if len(found.get(value, ())) < MOST]
 
 

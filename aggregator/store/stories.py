@@ -227,7 +227,7 @@ class Stories:
 
     def verdict(self, article: int, verdict: Verdict, now: datetime) -> None:
         """Writes down why an article is, or is not, a copy."""
-        self.connection.execute(articles.VERDICT, articles.verdict(article, verdict, now))
+        self.connection.execute(articles.VERDICT, articles.verdict(article, verdict, to_text(now)))
         self.connection.execute(
             "UPDATE articles SET similarity = ?1 WHERE id = ?2 AND similarity <> ?1", (verdict.similarity, article)
         )
