@@ -62,12 +62,14 @@ def _inspect(path: Path) -> None:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     version = _check(connection, path)
-    if version == 0:
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table
+    if version == 0:  # both only before the first table
+        # An article fills 4 KiB: with two on a page there are half as many to write, and next to no more bytes.
+        connection.execute("PRAGMA page_size = 8192")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # WAL: no corruption, and a commit costs no fsync
     connection.execute("PRAGMA journal_size_limit = 0")  # a WAL that starts again gives its space back
-    connection.execute("PRAGMA wal_autocheckpoint = 2000")  # pages, 8 MB: a page that many commits write goes back once
+    connection.execute("PRAGMA wal_autocheckpoint = 1000")  # pages, 8 MB: a page that many commits write goes back once
     connection.execute("PRAGMA cache_size = -4096")  # KiB; the indexes of fingerprints are written all over
     db = Database(connection)
     if version < schema.USER_VERSION:
@@ -101,7 +103,7 @@ def problems(connection: sqlite3.Connection, deep: bool = False) -> list[str]:
     """What SQLite finds wrong with the file; `deep` also compares indexes with tables and looks for orphans."""
     try:
         rows = connection.execute(f"PRAGMA {'integrity_check' if deep else 'quick_check'}(5)").fetchall()
-        found = [row[0] for row in rows if row[0] != "ok"]
+        found = [line for row in rows for line in row[0].splitlines() if line != "ok"][:5]  # a row may have many
         if deep and not found:
             orphans = connection.execute("SELECT * FROM pragma_foreign_key_check").fetchall()
             found = [f"row {row['rowid']} of {row['table']} has no parent in {row['parent']}" for row in orphans[:5]]
