@@ -62,14 +62,12 @@ def _inspect(path: Path) -> None:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     version = _check(connection, path)
-    if version == 0:  # both only before the first table
-        # An article fills 4 KiB: with two on a page there are half as many to write, and next to no more bytes.
-        connection.execute("PRAGMA page_size = 8192")
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    if version == 0:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # WAL: no corruption, and a commit costs no fsync
     connection.execute("PRAGMA journal_size_limit = 0")  # a WAL that starts again gives its space back
-    connection.execute("PRAGMA wal_autocheckpoint = 1000")  # pages, 8 MB: a page that many commits write goes back once
+    connection.execute("PRAGMA wal_autocheckpoint = 2000")  # pages, 8 MB: a page that many commits write goes back once
     connection.execute("PRAGMA cache_size = -4096")  # KiB; the indexes of fingerprints are written all over
     db = Database(connection)
     if version < schema.USER_VERSION:
