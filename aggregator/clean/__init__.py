@@ -38,6 +38,7 @@ _SENTENCE_END = re.compile(
 )
 _CHARACTERS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _UNPARTED = re.compile(f"[{_CHARACTERS}]")
+_EXACT = re.compile("<pre")  # found faster than a string is
 _WORD = re.compile(f"[{_CHARACTERS}]|[^\\s{_CHARACTERS}]+")
 
 
@@ -141,9 +142,9 @@ def _words(done: walk.Cleaned) -> int:
         return sum(1 for _ in _WORD.finditer(text))
     if not text.isascii() and _UNPARTED.search(text):
         return len(_UNPARTED.sub(" x ", text).split())
-    if "<pre" in done.html or not text:
+    if _EXACT.search(done.html) is not None:
         return len(text.split())
-    return 1 + text.count(" ") + text.count("\n") - text.count("\n\n")  # one blank or gap between any two words
+    return text.count(" ") + sum(map(bool, text.split("\n")))  # one blank or gap between any two words
 
 
 def _enclosures(entry: Entry, base: str) -> list[Enclosure]:

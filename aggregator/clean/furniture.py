@@ -149,7 +149,7 @@ class Furniture:
         """The rule that knows this text at this edge; with `tails` one that also knows the end of a block."""
         length = len(text)
         for rule, longest, match in _beginning(self, text[:_BEGINNING].lower(), position, tails):
-            if length <= longest and (rule.everywhere or rule.is_of(around.hosts)) and match(text):
+            if length <= longest and match(text) and (rule.everywhere or rule.is_of(around.hosts)):
                 return rule
         return None
 

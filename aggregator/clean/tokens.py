@@ -57,7 +57,7 @@ def serialised(html: str) -> str:
     body = LexborHTMLParser("<!DOCTYPE html><body>" + defuse(legal(html))).body
     # A reference such as &#1; or &#xFFFE; becomes a character only in the parser.
     written = (body.inner_html or "") if body is not None else ""
-    return legal(written) if "&#" in html else written
+    return legal(written) if "#" in html and "&#" in html else written
 
 
 def parts(serialised: str) -> Iterable[Token]:
