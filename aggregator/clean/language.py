@@ -57,7 +57,9 @@ def _by_words(text: str) -> str | None:
     found = [tags for word in likely if (tags := known.get(word) or known.get(word.strip(_PUNCTUATION)))]
     if len(found) < _LEAST_WORDS or len(found) < _LEAST_SHARE * len(words):
         return None
-    telling = Counter(found)  # how many words are of these languages
+    telling: dict[tuple[str, ...], int] = {}  # how many words are of these languages
+    for tags in found:
+        telling[tags] = telling.get(tags, 0) + 1
     counts: dict[str, int] = {}
     for tags, number in telling.items():
         for tag in tags:

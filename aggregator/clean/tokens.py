@@ -68,11 +68,11 @@ def parts(serialised: str) -> Iterable[Token]:
 
 
 def attributes(markup: str) -> dict[str, str]:
-    """The attributes of a token, names in lower case."""
-    if markup.count('"') == 2:  # of the many that have one
-        name, _, value = markup[1:-1].partition('="')
-        return {name.lower(): plain(value)}
-    return {name.lower(): plain(value) for name, value in _ATTRIBUTE.findall(markup)} if markup else {}
+    """The attributes of a token; the parser writes the names of HTML's in lower case."""
+    if not markup:
+        return {}
+    found = dict(_ATTRIBUTE.findall(markup))
+    return {name: plain(value) for name, value in found.items()} if "&" in markup else found
 
 
 def plain(text: str) -> str:
