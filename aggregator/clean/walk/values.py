@@ -65,6 +65,8 @@ class Values:
         return {key: value for key, value in made.items() if value is not None}
 
     def _value(self, name: str, key: str, value: str) -> str | None:
+        if key in _NUMBERS and name != "data":
+            return value.strip() if _NUMBER.fullmatch(value.strip()) else None
         match key:
             case "href":
                 return self.href(value)
@@ -82,8 +84,6 @@ class Values:
                 return value.strip() or None
         if key in _FLAGS and name != "mo":
             return ""
-        if key in _NUMBERS and name != "data":
-            return value.strip() if _NUMBER.fullmatch(value.strip()) else None
         return value
 
     def href(self, value: str) -> str | None:
