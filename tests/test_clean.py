@@ -9,11 +9,14 @@ say how it is read. In `html`, `has` and `text`, \\n is a line break.
 from __future__ import annotations
 
 import gzip
+import importlib
 import itertools
 import json
 import os
 import re
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import regex
@@ -22,7 +25,8 @@ from hypothesis import strategies as st
 
 from aggregator import yamlfile
 from aggregator.clean import Habits, Site, clean, habits, rules
-from aggregator.clean.furniture import Block, Surroundings
+from aggregator.clean.furniture import Block, Furniture, Surroundings
+from aggregator.clean.furniture import Rule as FurnitureRule
 from aggregator.model import Entry, Text
 from tests.conftest import DATA
 from tests.laws import BASE, AsXml, check_laws, cleaned, escaped, htmlish
@@ -41,6 +45,10 @@ LINKS = [f'<a href="{scheme}">x</a>' for scheme in lines("schemes.txt")]
 RULES = rules.FOLDER
 FURNITURE = rules.ready().furniture
 TRACKERS = rules.ready().trackers
+MEANT_SHORT = frozenset(  # rules that know fewer texts than their patterns match
+    "photo-credit image-credit stock-credit copyright-rights source-line de-quelle de-foto fr-credit-photo es-fuente".split()
+)
+pattern_parser, pattern_parts = map(importlib.import_module, ("re._parser", "re._constants"))
 
 
 def hostile() -> list[str]:
@@ -138,6 +146,62 @@ def test_no_text_that_a_rule_knows_begins_otherwise(row: dict[str, object]) -> N
     assert all(start == start.lower() for start in known)
     left_out = {start for start in beginnings(str(row["pattern"]), length) if not start.startswith(tuple(known))}
     assert left_out == set(), f"`begins` of {row['id']} lacks {sorted(left_out)}"
+
+
+def holds(tree: Iterable[tuple[object, Any]], words: Collection[str]) -> bool:
+    """Whether every match of a parsed pattern has one of these words in it, or looks ahead at one."""
+    letters = ""
+    for kind, value in tree:
+        letters = letters + chr(value).lower() if kind is pattern_parts.LITERAL else ""
+        match kind:
+            case pattern_parts.LITERAL:
+                found = any(word in letters for word in words)
+            case pattern_parts.SUBPATTERN:
+                found = holds(value[3], words)
+            case pattern_parts.BRANCH:
+                found = all(holds(branch, words) for branch in value[1])
+            case pattern_parts.ASSERT:
+                found = value[0] == 1 and holds(value[1], words)
+            case _:
+                found = False
+        if found:
+            return True
+    return False
+
+
+def reaches_the_end(tree: Sequence[tuple[object, Any]]) -> bool:
+    """Whether every match of a parsed pattern ends where the text does."""
+    if not tree:
+        return False
+    kind, value = tree[-1]
+    match kind:
+        case pattern_parts.AT:
+            return value is pattern_parts.AT_END
+        case pattern_parts.SUBPATTERN:
+            return reaches_the_end(value[3])
+        case pattern_parts.BRANCH:
+            return all(map(reaches_the_end, value[1]))
+    return False
+
+
+@pytest.mark.parametrize("row", list(yamlfile.rows(RULES / "republishers.yaml")), ids=lambda row: str(row["id"]))
+def test_every_text_that_a_rule_knows_has_what_it_needs_and_no_more_letters(row: dict[str, object]) -> None:
+    tree = pattern_parser.parse(str(row["pattern"]), re.IGNORECASE)
+    needs = row.get("needs", [])
+    assert isinstance(needs, list)
+    assert holds(tree, needs) is bool(needs)
+    assert needs or "begins" in row
+    if "longest" in row and row["id"] not in MEANT_SHORT:
+        assert reaches_the_end(tree)
+        assert tree.getwidth()[1] <= int(str(row["longest"]))
+
+
+def test_a_rule_needs_letters_as_its_pattern_compares_them() -> None:
+    rule = FurnitureRule("x", None, True, "bottom", ".+ this is k", needs=("this is k",))
+    known = Furniture([rule], [])
+    prose = Block("The harbour board agreed on Monday to rebuild the northern mole before the winter storms arrive. ")
+    for text in ("so this is k", "SO THIS IS K", "ſo thiſ ıſ K", "so this İS k"):
+        assert known.find([prose, Block(text)], Surroundings()) == {1: "x"}, text
 
 
 def test_a_rule_has_a_name_of_its_own() -> None:

@@ -88,6 +88,9 @@ def test_what_an_own_rule_removed_is_told(mine: OwnRules) -> None:
          "republishers[0].longest: must be a number of characters, not 'long'"),
         ("republishers:\n  - {id: x, pattern: a, example: a, begins: a}", 2,
          "republishers[0].begins: must be a list of beginnings"),
+        ("republishers:\n  - {id: x, pattern: a, example: a, needs: a}", 2, "republishers[0].needs: must be a list of texts"),
+        ("republishers:\n  - {id: x, pattern: .*A, example: xA, needs: [A]}", 2,
+         "republishers[0].needs: is not in its example"),
         ("hosts: [", 1, "not YAML"),
     ],
 )  # fmt: skip

@@ -37,8 +37,11 @@ _SENTENCE_END = re.compile(
     r"[.!?…。！？](?:(?<=[。！？])|(?<!\b\w.)(?<!\b(?:Mr|Dr|St|No|vs).)(?<!\bMrs.)[\"”’»)]*(?=\s+[^\sa-z]))", re.DOTALL
 )
 _CHARACTERS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
-_UNPARTED = re.compile(f"[{_CHARACTERS}]")
-_WORD = re.compile(f"[{_CHARACTERS}]|[^\\s{_CHARACTERS}]+")
+_PARTED = re.compile("[\x00-\u303f]*+")  # most texts are so, which is seen faster than that they hold no such character
+# These are slow to compile, so that is left to `re` when a text needs it.
+_UNPARTED = f"[{_CHARACTERS}]"
+_WORD = f"[{_CHARACTERS}]|[^\\s{_CHARACTERS}]+"
+_EXACT = re.compile("<pre")  # found faster than a string is
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +141,12 @@ def _words(done: walk.Cleaned) -> int:
     """Words; in scripts that do not part them, characters count, as word processors do."""
     text = done.text
     if len(text) > shape.LONGEST:  # a list of its words would be ten times its size
-        return sum(1 for _ in _WORD.finditer(text))
-    if not text.isascii() and _UNPARTED.search(text):
-        return len(_UNPARTED.sub(" x ", text).split())
-    if "<pre" in done.html or not text:
+        return sum(1 for _ in re.finditer(_WORD, text))
+    if not text.isascii() and _PARTED.fullmatch(text) is None and re.search(_UNPARTED, text):
+        return len(re.sub(_UNPARTED, " x ", text).split())
+    if _EXACT.search(done.html) is not None:
         return len(text.split())
-    return 1 + text.count(" ") + text.count("\n") - text.count("\n\n")  # one blank or gap between any two words
+    return text.count(" ") + sum(map(bool, text.split("\n")))  # one blank or gap between any two words
 
 
 def _enclosures(entry: Entry, base: str) -> list[Enclosure]:

@@ -12,6 +12,8 @@ _CP1252 = {
 _ILLEGAL_ASCII = bytes([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F])
 # The same the other way round, which is faster to try than to look for one of them.
 _ALL_LEGAL = re.compile("[\t\n\r -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*+")
+# White space of ASCII that is no blank.
+_BREAKS = b"\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f"
 # Overrides can make a line read as something else (Trojan Source); marks and isolates stay, RTL text needs them.
 _OVERRIDES = re.compile("[\u202a-\u202e\ufeff\u200b]")
 
@@ -36,6 +38,8 @@ def line(text: str, longest: int = 1000) -> str:
 
 def collapsed(text: str) -> str:
     """The text with white space collapsed, and none at its ends."""
-    if text.isprintable() and "  " not in text:  # of all white space only " " counts as printable
+    # Of all white space only " " counts as printable; of an ASCII text bytes are asked, in half the time.
+    even = len(text.encode().translate(None, _BREAKS)) == len(text) if text.isascii() else text.isprintable()
+    if even and "  " not in text:
         return text.strip(" ")
     return " ".join(text.split())

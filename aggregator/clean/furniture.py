@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -32,6 +32,7 @@ class Rule:
     pattern: str  # a regular expression; its letters match either case
     longest: int = _LONGEST  # characters of a text that it may know
     begins: tuple[str, ...] = ("",)  # what a match begins with, in lower case: other texts need not be tried
+    needs: tuple[str, ...] = ()  # of which a match holds one, in lower case: for patterns that begin with anything
     lists: bool = False  # the heading of a list of links, which goes with it
     tail: bool = False  # also known at the end of a block, after a full stop
 
@@ -69,7 +70,7 @@ class Surroundings:
 
 
 class Furniture:
-    """The rules, and what they find. Patterns are compiled when a text begins as they do: few ever are."""
+    """The rules, and what they find. Patterns are compiled when a text may match: few ever are."""
 
     def __init__(self, rules: Iterable[Rule], classes: Iterable[tuple[str, str]]) -> None:
         """`classes` are (rule id, regular expression for one whole class name or id)."""
@@ -148,8 +149,11 @@ class Furniture:
     def _matching(self, text: str, position: Position, around: Surroundings, tails: bool = False) -> Rule | None:
         """The rule that knows this text at this edge; with `tails` one that also knows the end of a block."""
         length = len(text)
-        for rule, longest, match in _beginning(self, text[:_BEGINNING].lower(), position, tails):
-            if length <= longest and (rule.everywhere or rule.is_of(around.hosts)) and match(text):
+        folded = _folded(text)
+        for rule in _beginning(self, text[:_BEGINNING].lower(), position, tails):
+            if length > rule.longest or (rule.needs and not any(map(folded.__contains__, rule.needs))):
+                continue
+            if _compiled(rule.pattern).match(text) and (rule.everywhere or rule.is_of(around.hosts)):
                 return rule
         return None
 
@@ -173,15 +177,15 @@ _LEARNED = Rule("learned", None, True, "any", "")
 
 
 @functools.lru_cache(maxsize=4096)
-def _beginning(
-    furniture: Furniture, letters: str, position: Position, tails: bool
-) -> tuple[tuple[Rule, int, Callable[[str], object]], ...]:
-    """The rules for texts that begin with these letters, the longest that each may know, and what matches their patterns."""
-    return tuple(
-        (rule, rule.longest, _compiled(rule.pattern).match)
-        for rule in furniture.beginning(letters)
-        if rule.position in (position, "any") and (rule.tail or not tails)
-    )
+def _beginning(furniture: Furniture, letters: str, position: Position, tails: bool) -> tuple[Rule, ...]:
+    """The rules for texts that begin with these letters, at this edge."""
+    rules = furniture.beginning(letters)
+    return tuple(rule for rule in rules if rule.position in (position, "any") and (rule.tail or not tails))
+
+
+def _folded(text: str) -> str:
+    """The text with its Latin letters as re.IGNORECASE compares them."""
+    return text.lower() if text.isascii() else text.casefold().replace("i\u0307", "i").replace("\u0131", "i")
 
 
 @functools.lru_cache(maxsize=1024)

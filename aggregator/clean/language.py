@@ -52,12 +52,16 @@ def _by_letters(text: str) -> str | None:
 def _by_words(text: str) -> str | None:
     words = text.lower().split()
     known = _words()
-    # Few words are known, or have punctuation at an end that hides it: these are looked at.
-    likely = [word for word in words if word in known or not word.isalnum()]
-    found = [tags for word in likely if (tags := known.get(word) or known.get(word.strip(_PUNCTUATION)))]
+    found = [  # a word can have punctuation at an end that hides it
+        tags
+        for word in words
+        if (tags := known.get(word) or (None if word.isalnum() else known.get(word.strip(_PUNCTUATION))))
+    ]
     if len(found) < _LEAST_WORDS or len(found) < _LEAST_SHARE * len(words):
         return None
-    telling = Counter(found)  # how many words are of these languages
+    telling: dict[tuple[str, ...], int] = {}  # how many words are of these languages
+    for tags in found:
+        telling[tags] = telling.get(tags, 0) + 1
     counts: dict[str, int] = {}
     for tags, number in telling.items():
         for tag in tags:

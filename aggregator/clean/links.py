@@ -86,7 +86,7 @@ class Trackers:
         """`parameters` of a query only track, `signed` ones forbid to touch it, images from `hosts` count readers."""
         self.parameters = re.compile("|".join(map(_wild, parameters)), re.I)
         self.signed = re.compile("|".join(map(_wild, signed)), re.I)
-        self.redirects = [(re.compile(_wild(one.host)), re.compile(_wild(one.path), re.I), one) for one in redirects]
+        self.redirects = tuple(redirects)  # compiled when a host of theirs is seen: few ever are
         hosts = tuple(hosts)
         self._counters = frozenset(host for host in hosts if "/" not in host)
         self._counting_paths = tuple(host for host in hosts if "/" in host)
@@ -181,7 +181,7 @@ class Trackers:
 
     def _redirects_of(self, authority: str) -> tuple[tuple[re.Pattern[str], Redirect], ...]:
         host = authority.rpartition("@")[2].partition(":")[0].lower()
-        return tuple((path, redirect) for name, path, redirect in self.redirects if name.fullmatch(host))
+        return tuple((re.compile(_wild(one.path), re.I), one) for one in self.redirects if _is_like(host, one.host))
 
 
 def _parameter(query: str, names: str) -> str:
@@ -201,6 +201,10 @@ def _base64(text: str) -> str | None:
         return absolute("", base64.b64decode(text + "=" * (-len(text) % 4)).decode())
     except ValueError:
         return None
+
+
+def _is_like(text: str, name: str) -> bool:
+    return re.fullmatch(_wild(name), text) is not None if "*" in name else text == name
 
 
 def _wild(name: str) -> str:

@@ -57,7 +57,7 @@ def serialised(html: str) -> str:
     body = LexborHTMLParser("<!DOCTYPE html><body>" + defuse(legal(html))).body
     # A reference such as &#1; or &#xFFFE; becomes a character only in the parser.
     written = (body.inner_html or "") if body is not None else ""
-    return legal(written) if "&#" in html else written
+    return legal(written) if "#" in html and "&#" in html else written
 
 
 def parts(serialised: str) -> Iterable[Token]:
@@ -68,11 +68,11 @@ def parts(serialised: str) -> Iterable[Token]:
 
 
 def attributes(markup: str) -> dict[str, str]:
-    """The attributes of a token, names in lower case."""
-    if markup.count('"') == 2:  # of the many that have one
-        name, _, value = markup[1:-1].partition('="')
-        return {name.lower(): plain(value)}
-    return {name.lower(): plain(value) for name, value in _ATTRIBUTE.findall(markup)} if markup else {}
+    """The attributes of a token; the parser writes the names of HTML's in lower case."""
+    if not markup:
+        return {}
+    found = dict(_ATTRIBUTE.findall(markup))
+    return {name: plain(value) for name, value in found.items()} if "&" in markup else found
 
 
 def plain(text: str) -> str:

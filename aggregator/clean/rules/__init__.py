@@ -82,6 +82,7 @@ def _furniture(row: Mapping[str, Any]) -> FurnitureRule:
         pattern=row["pattern"],
         longest=int(row.get("longest", 1500)),
         begins=tuple(row.get("begins", ("",))),
+        needs=tuple(row.get("needs", ())),
         lists=row.get("lists") == "true",
         tail=row.get("tail") == "true",
     )

@@ -30,7 +30,7 @@ from aggregator.model import OwnRules
 # The keys of each list's rows, True for those that must be there.
 _ROWS: Mapping[str, Mapping[str, bool]] = {
     "republishers": {"id": True, "pattern": True, "example": True, "decoy": False, "host": False, "everywhere": False,
-                     "position": False, "begins": False, "longest": False, "lists": False, "tail": False},
+                     "position": False, "begins": False, "needs": False, "longest": False, "lists": False, "tail": False},
     "classes": {"id": True, "names": True},
     "embeds": {"title": True, "address": True, "link": False},
     "redirects": {"host": True, "path": True, "parameter": True, "until": False},
@@ -114,16 +114,21 @@ class _Checker:
         compiled = re.compile(row["pattern"], re.IGNORECASE)
         if compiled.match(row["example"]) is None:
             self.fault(node.items["pattern"], f"{key}.pattern", "does not match its example")
+        needs = node.items.get("needs")
+        if isinstance(needs, yamlfile.Sequence) and not any(
+            isinstance(word, yamlfile.Scalar) and str(word.value) in row["example"].lower() for word in needs.items
+        ):
+            self.fault(needs, f"{key}.needs", "is not in its example")
         if "decoy" in row and compiled.match(row["decoy"]):
             self.fault(node.items["pattern"], f"{key}.pattern", "matches its decoy")
 
 
 def _problem(field: str, node: yamlfile.Node) -> str | None:
     """What is wrong with the value of a row's key, or None."""
-    if field == "begins":
+    if field in ("begins", "needs"):
         words = node.items if isinstance(node, yamlfile.Sequence) else ()
         right = words and all(isinstance(word, yamlfile.Scalar) and word.value for word in words)
-        return None if right else "must be a list of beginnings"
+        return None if right else f"must be a list of {'beginnings' if field == 'begins' else 'texts'}"
     if not isinstance(node, yamlfile.Scalar):
         return "must be a single value"
     if node.value is None:

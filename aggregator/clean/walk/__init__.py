@@ -78,7 +78,8 @@ def words(html: str, place: Place) -> str:
 
 def _once(html: str, place: Place) -> tuple[Cleaned, bool]:
     """One pass, and whether another would change nothing."""
-    sheet = Page(place.base, tokens.serialised(html), place.rules).run()
+    regular = tokens.serialised(html)
+    sheet = Page(place.base, regular, place.rules).run()
     removed, credits, settled = _without_furniture(sheet, place)
     raw = "".join(sheet.out).strip()
     orderly = is_tidy(raw)
@@ -90,8 +91,9 @@ def _once(html: str, place: Place) -> tuple[Cleaned, bool]:
     text = sheet.text if orderly and safe == raw and not removed else None
     if text is None:
         text = tokens.written(safe)
-    local = set(_LOCAL.findall(safe)) if 'href="#' in safe else set()
-    steady = settled and safe == raw and local == (set(_ID.findall(safe)) if ' id="' in safe else set())
+    # Without a "#" nothing links to a place in the text, and no place is named.
+    paired = "#" not in regular or set(_LOCAL.findall(safe)) == set(_ID.findall(safe))
+    steady = settled and safe == raw and paired
     edges = habits.edges(sheet, place.around.title)
     return Cleaned(safe, text, (*sheet.forms, *removed), tuple(credits), edges), steady
 

@@ -60,6 +60,8 @@ class Page(Writer):
                 self._end(tag[1:])
             elif tag == "a" and markup[:7] == ' href="' and markup.count('"') == 2:
                 self._link(plain(markup[7:-1]))
+            elif tag == "span" and markup[:8] == ' class="' and markup.count('"') == 2:
+                self._span(plain(markup[8:-1]))
             elif tag:
                 if not self._start(tag, attributes(markup)) and tag not in VOID:
                     skipped, depth = tag, 1
@@ -148,8 +150,7 @@ class Page(Writer):
         if not name and tag in GAPS and not self._inside["math"]:
             self.out.append(BREAK)
         if "class" in values or "id" in values:
-            marks = f"{values.get('class', '')} {values.get('id', '')}"[:500]
-            self._hint = self.current.hint = self._hint or self.rules.furniture.hint(marks)
+            self._mark(values.get("class", ""), values.get("id", ""))
         if not name:
             return True
         if name == "source":
@@ -173,6 +174,16 @@ class Page(Writer):
         if address:
             self.current.addresses.append(address)
             self.out.append(f'<a href="{escape_value(address)}">')
+
+    def _span(self, classes: str) -> None:
+        """As `_start`, for a <span> with class names only, which goes: in code nearly each word is in one."""
+        self._push("span", "")
+        if not self._noscript:
+            self._mark(classes, "")
+
+    def _mark(self, classes: str, name: str) -> None:
+        """Inside of an element that is known for furniture by its class names or id, all is."""
+        self._hint = self.current.hint = self._hint or self.rules.furniture.hint(f"{classes} {name}"[:500])
 
     def _instead(self, tag: str, name: str, values: dict[str, str]) -> bool:
         """What stands for an element that may not be shown; False where its content goes, too."""

@@ -20,7 +20,7 @@ _NUMBERS = frozenset("width height colspan rowspan span start value".split())
 _NUMBER = re.compile(r"-?\d{1,9}(?:\.\d+)?(?:px|%)?")
 _ID = re.compile(r' (?:id|name)="([^"]+)"')
 _FRAGMENT = re.compile(r' href="[^"]*#([^"#]+)"')
-_BASE = re.compile(r'<base(?: [^>]*)? href="([^"]*)"', re.I)
+_BASE = re.compile(r'<base(?: [^>]*)? href="([^"]*)"')
 
 
 class Values:
@@ -65,6 +65,8 @@ class Values:
         return {key: value for key, value in made.items() if value is not None}
 
     def _value(self, name: str, key: str, value: str) -> str | None:
+        if key in _NUMBERS and name != "data":
+            return value.strip() if _NUMBER.fullmatch(value.strip()) else None
         match key:
             case "href":
                 return self.href(value)
@@ -82,8 +84,6 @@ class Values:
                 return value.strip() or None
         if key in _FLAGS and name != "mo":
             return ""
-        if key in _NUMBERS and name != "data":
-            return value.strip() if _NUMBER.fullmatch(value.strip()) else None
         return value
 
     def href(self, value: str) -> str | None:
@@ -119,5 +119,5 @@ def titled(values: Mapping[str, str]) -> dict[str, str]:
 
 def _own_base(base: str, html: str) -> str:
     """The base of relative links: a <base> in the document is relative to what it would be without (HTML §4.2.3)."""
-    found = _BASE.search(html) if "<base" in html else None
+    found = _BASE.search(html)
     return (links.absolute(base, plain(found[1])) if found else None) or base

@@ -30,7 +30,7 @@ class Writer:
         self.out = self.sheet.out
         self.current = Run("", False, False, None)
         self._open: list[Element] = []
-        self._inside = defaultdict[str, int](int)  # elements open, by the name they get
+        self._inside: defaultdict[str, int] = defaultdict(int)  # elements open, by the name they get
         self._protecting = 0
         self._headings = 0
         self._noscript = 0
