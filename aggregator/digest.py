@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from json.encoder import encode_basestring
+from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from isal import isal_zlib
@@ -20,7 +21,7 @@ from aggregator import clean, dedupe, parse
 from aggregator.clean import fulltext
 from aggregator.errors import ParseError
 from aggregator.filters import Decision, Filter, Subject
-from aggregator.model import Article, Entry, Feed, Response, Subscription
+from aggregator.model import Article, Enclosure, Entry, Feed, Response, Source, Subscription, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +162,12 @@ def digest_entry(entry: Entry, site: clean.Site) -> Article:
 
 
 def _fingerprinted(article: Article) -> Article:
+    # Half of what dataclasses.replace takes, which is 2 % of a digest.
     found = dedupe.hashes(article.content_text, article.title, article.faint)
-    return dataclasses.replace(article, fingerprint=found)
+    return Article(*(*_CLEANED(article), found))
+
+
+_CLEANED = attrgetter(*[field.name for field in dataclasses.fields(Article)][:-1])  # all but the fingerprint
 
 
 def packed(entry: Entry) -> bytes:
@@ -171,22 +176,53 @@ def packed(entry: Entry) -> bytes:
 
 
 def _written(entry: Entry) -> str:
-    """An entry as JSON."""
-    return _JSON.encode(entry)
+    """An entry as JSON, field by field: the encoder of `json` would take half as much again for each."""
+    return (
+        f'{{"guid": {_quoted(entry.guid)}, "url": {_quoted(entry.url)}, "title": {_construct(entry.title)}, '
+        f'"summary": {_construct(entry.summary)}, "content": {_construct(entry.content)}, '
+        f'"author": {_quoted(entry.author)}, "published": {_moment(entry.published)}, '
+        f'"updated": {_moment(entry.updated)}, '
+        f'"categories": {_listed(map(_quoted, entry.categories))}, '
+        f'"enclosures": {_listed(map(_enclosure, entry.enclosures))}, "language": {_quoted(entry.language)}, '
+        f'"source": {_source(entry.source)}, "via": {_listed(map(_quoted, entry.via))}}}'
+    )
+
+
+def _quoted(value: str | None) -> str:
+    return "null" if value is None else encode_basestring(value)
+
+
+def _moment(value: datetime | None) -> str:
+    return "null" if value is None else f'"{value}"'
+
+
+def _listed(values: Iterable[str]) -> str:
+    return f"[{', '.join(values)}]"
+
+
+def _construct(text: Text) -> str:
+    return (
+        f'{{"value": {_quoted(text.value)}, "html": {"true" if text.html else "false"}, "base": {_quoted(text.base)}}}'
+    )
+
+
+def _enclosure(it: Enclosure) -> str:
+    length = "null" if it.length is None else it.length
+    return f'{{"url": {_quoted(it.url)}, "type": {_quoted(it.type)}, "length": {length}}}'
+
+
+def _source(it: Source | None) -> str:
+    if it is None:
+        return "null"
+    return (
+        f'{{"title": {_quoted(it.title)}, "url": {_quoted(it.url)}, "home_page_url": {_quoted(it.home_page_url)}, '
+        f'"guid": {_quoted(it.guid)}}}'
+    )
 
 
 def _compressed(text: str) -> bytes:
     # A third of what zlib takes, for the same size; its next level takes as long and leaves as much.
     return isal_zlib.compress(text.encode("utf-8", "replace"), 1)
-
-
-def _plain(value: object) -> object:
-    """What JSON has no form for: dataclasses by their fields, times in words."""
-    names = getattr(value, "__slots__", None)
-    return str(value) if names is None else {name: getattr(value, name) for name in names}
-
-
-_JSON = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=_plain)
 
 
 def subject_of(article: Article) -> Subject:
