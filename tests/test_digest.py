@@ -178,7 +178,7 @@ def stumble(monkeypatch: pytest.MonkeyPatch, over: bytes) -> None:
         return real(data, base)
 
     monkeypatch.setattr(reader, "read", picky)
-    monkeypatch.setattr(plain, "read", lambda data: ("", []))
+    monkeypatch.setattr(plain, "read", lambda data: plain.Read())
 
 
 def test_an_entry_that_feedparser_can_not_read_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from aggregator.model import Enclosure, Entry, Source, Text
-from aggregator.parse import dates, identity, reader
+from aggregator.parse import dates, identity
 
 LONGEST = 2 * 2**20  # characters of a text, two thick books; each is held and copied more than once on its way
 CUT = " […]"
@@ -117,10 +117,16 @@ def _date(item: Any, keys: tuple[str, ...], flaws: list[str]) -> datetime | None
     for key in keys:
         text = dict.get(item, key)
         if isinstance(text, str) and text.strip() not in _NO_DATES:
-            if date := dates.from_text(text) or dates.from_struct(reader.moment(text)):
+            if date := dates.from_text(text) or _as_feedparser_reads_it(text):
                 return date
             flaws.append(f"its date {text.strip()[:60]!r} can't be read")
     return None
+
+
+def _as_feedparser_reads_it(text: str) -> datetime | None:
+    from aggregator.parse import reader  # slow to load, and few dates need it
+
+    return dates.from_struct(reader.moment(text))
 
 
 def _title(item: Any, atom: bool) -> Text:
