@@ -13,15 +13,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from json.encoder import encode_basestring
 from operator import attrgetter
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from isal import isal_zlib
 
 from aggregator import clean, dedupe, parse
 from aggregator.clean import fulltext
 from aggregator.errors import ParseError
-from aggregator.filters import Decision, Filter, Subject
 from aggregator.model import Article, Enclosure, Entry, Feed, Response, Source, Subscription, Text
+
+if TYPE_CHECKING:
+    from aggregator.filters import Decision, Filter, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,11 @@ def digest(job: Job) -> Digest | ParseError:
     # processor's caches, which costs 7 % of the time.
     work = _Work(list(feed.flaws))
     cleaned = work.each(lambda new: work.cleaned(new, job, site), [new for new in marked if new.mark not in job.known])
-    sieve, since = Filter(job.subscription.include, job.subscription.exclude), job.subscription.since
-    has_filter = bool(sieve.include or sieve.exclude or since)
+    sieve, since = _sieve(job.subscription), job.subscription.since
     decisions: list[tuple[str, Decision]] = []
     passed = []
     for one in _relearned(cleaned, job, site):
-        if has_filter:
+        if sieve is not None:
             decision = _decision(one.article, sieve, since)
             decisions.append((one.article.title, decision))
             if not decision.passes:
@@ -96,7 +97,7 @@ def digest(job: Job) -> Digest | ParseError:
     )
     bare = dataclasses.replace(feed, entries=())
     sources = {mark: seen for mark, seen in found.sources.items() if seen.guid not in work.failed}
-    flaws = (*work.flaws, *sieve.flaws)
+    flaws = (*work.flaws, *(sieve.flaws if sieve is not None else ()))
     filtered = len(cleaned) - len(passed)
     return Digest(bare, tuple(items), found.guids, filtered, flaws, sources, tuple(decisions))
 
@@ -225,8 +226,19 @@ def _compressed(text: str) -> bytes:
     return isal_zlib.compress(text.encode("utf-8", "replace"), 1)
 
 
+def _sieve(wanted: Subscription) -> Filter | None:
+    """The operator's filters, if there are any."""
+    if not (wanted.include or wanted.exclude or wanted.since):
+        return None
+    from aggregator.filters import Filter  # regex, which it has for them, is slow to load
+
+    return Filter(wanted.include, wanted.exclude)
+
+
 def subject_of(article: Article) -> Subject:
     """What filters look at."""
+    from aggregator.filters import Subject
+
     return Subject(article.title, article.content_text, article.author or "", article.categories, article.url)
 
 
@@ -239,6 +251,8 @@ def site_of(feed: Feed, subscription: Subscription, learned: clean.Decision | No
 
 def _decision(article: Article, sieve: Filter, since: datetime | None) -> Decision:
     """What the operator's filters say of an article."""
+    from aggregator.filters import Decision
+
     published = article.published or article.updated
     if since and published and published < since:
         return Decision(False, f"left out: published {published:%Y-%m-%d %H:%M:%SZ}, before `since`")
