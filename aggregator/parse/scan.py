@@ -106,7 +106,9 @@ class _Scan:
         weight = 1
         if attributes:
             weight += len(attributes) ** 2 // 1000
-            self.based = self.based or any(name[-4:].lower() == "base" for name in attributes)
+            for key in attributes:
+                if key[-4:].lower() == "base":
+                    self.based = True
         if self.inside:
             self.weight += weight
             if self.cut is None and self.weight > MOST_ELEMENTS:
@@ -132,12 +134,13 @@ class _Scan:
             if len(self.slices) == entries and self.inside != self.depth + 1:
                 self.surplus.append((start, self.past(start)))
             self.cut = None
+        if self.depth >= self.inside > 0:
+            return
         if not self.inside:
             name, _ = self.stack.pop()
             if name.rpartition(" ")[2].lower() in _INHERITED:
                 self.inherited.append((self.begin, self.parser.CurrentByteIndex))
-            return
-        if self.depth < self.inside:
+        else:
             self.slices.append(Slice(self.begin, self.past(self.begin), tuple(self.stack), self.weight))
             self.inside = 0
             self.declared.clear()
