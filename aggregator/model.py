@@ -172,9 +172,9 @@ class Article:
     updated: datetime | None
     source: Source | None
     credits: tuple[str, ...]  # addresses named as where the text is from
-    fingerprint: tuple[int, ...] = ()  # see dedupe.fingerprint
     edges: tuple[int, ...] = ()  # marks of the blocks near its edges, see clean.habits
     faint: tuple[str, ...] = ()  # blocks of content_text that the feed repeats too often to tell copies by
+    fingerprint: tuple[int, ...] = ()  # see dedupe.fingerprint
 
     @property
     def removed_text(self) -> str:

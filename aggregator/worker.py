@@ -21,7 +21,8 @@ from typing import Any
 
 from aggregator.digest import Digest, Item, Job
 from aggregator.errors import ParseError
-from aggregator.model import Article
+from aggregator.model import Article, Enclosure, Removal, Source
+from aggregator.parse import Seen
 
 _LARGE = 2**19  # bytes; more than asyncio takes for each read (256 KiB), which would be mapped and unmapped each time
 _SPARE = 2**22  # bytes
@@ -70,11 +71,14 @@ def _reduced(noun: type) -> Callable[[object], tuple[type, tuple[object, ...]]]:
     return lambda thing: (noun, values(thing))
 
 
+_NOUNS = (Item, Article, Removal, Enclosure, Source, Seen)
+
+
 class _Pickler(pickle.Pickler):
     """Writes the nouns that come by the dozen as calls of their classes: half the time of what dataclasses with slots do
     by themselves, which is Python for each field (`dataclasses._dataclass_getstate`)."""
 
-    dispatch_table = copyreg.dispatch_table | {noun: _reduced(noun) for noun in (Item, Article)}
+    dispatch_table = copyreg.dispatch_table | {noun: _reduced(noun) for noun in _NOUNS}
 
 
 def packed(value: object) -> bytes:

@@ -13,13 +13,19 @@ from typing import Any
 from urllib.parse import urljoin
 
 from aggregator.model import Enclosure, Entry, Source, Text
-from aggregator.parse import dates, identity, reader
+from aggregator.parse import dates, identity
 
 LONGEST = 2 * 2**20  # characters of a text, two thick books; each is held and copied more than once on its way
 CUT = " […]"
 _PICTURES = re.compile(r"data:[\w.+/-]{1,80};base64,[A-Za-z0-9+/=\s]{1000,}")  # no reader is shown these
 # Addresses that joining leaves as they are; it takes as long as all else in reading an entry.
 _WHOLE = re.compile(r"https?://[a-zA-Z0-9.:-]+/[\w./%~+=@:-]*(?:\?[\w./%~+=@:&-]+)?(?:#[\w-]+)?", re.A)
+_BREAKS = re.compile(r"\s*[\t\r\n]\s*|\s{2,}")
+_MAILBOX = re.compile(r"\S+@\S+\s*\((.+)\)|(.+?)\s*<\S+@\S+>", re.S)
+_MARKUP = re.compile(r"</\w+>|<br")
+_TEXTUAL = re.compile(r"text/|application/xhtml")
+_LENGTH = re.compile(r"\s*[0-9]{1,15}\s*")
+_EMPTY = Text()
 _NO_DATES = ("", "0000-00-00", "0000-00-00 00:00:00", "0")  # what programs write where they have none
 
 
@@ -74,7 +80,7 @@ def join(base: str, link: object) -> str | None:
         return None
     if _WHOLE.fullmatch(link):
         return link
-    if link := re.sub(r"\s*[\t\r\n]\s*|\s{2,}", "", link.strip()):
+    if link := _BREAKS.sub("", link.strip()):
         with contextlib.suppress(ValueError):
             return urljoin(base, link)
     return None
@@ -82,14 +88,16 @@ def join(base: str, link: object) -> str | None:
 
 def author(data: Any) -> str | None:
     """Who wrote an entry or a feed: names, else mail addresses, parted by commas."""
-    found = dict.get(data, "authors", [])
+    found = dict.get(data, "authors")
+    if not found:
+        return None
     names = [get(person, "name") or get(person, "email") for person in found if isinstance(person, dict)]
     return ", ".join(dict.fromkeys(_name(name) for name in names if name)) or None
 
 
 def _name(text: str) -> str:
     """The name in "mail (name)" (RSS 2.0) and "name <mail>" (RFC 5322)."""
-    match = re.fullmatch(r"\S+@\S+\s*\((.+)\)|(.+?)\s*<\S+@\S+>", text, re.S)
+    match = _MAILBOX.fullmatch(text)
     return (match[1] or match[2]).strip(" \"'") or text if match else text
 
 
@@ -117,10 +125,16 @@ def _date(item: Any, keys: tuple[str, ...], flaws: list[str]) -> datetime | None
     for key in keys:
         text = dict.get(item, key)
         if isinstance(text, str) and text.strip() not in _NO_DATES:
-            if date := dates.from_text(text) or dates.from_struct(reader.moment(text)):
+            if date := dates.from_text(text) or _as_feedparser_reads_it(text):
                 return date
             flaws.append(f"its date {text.strip()[:60]!r} can't be read")
     return None
+
+
+def _as_feedparser_reads_it(text: str) -> datetime | None:
+    from aggregator.parse import reader  # slow to load, and few dates need it
+
+    return dates.from_struct(reader.moment(text))
 
 
 def _title(item: Any, atom: bool) -> Text:
@@ -135,7 +149,7 @@ def _title(item: Any, atom: bool) -> Text:
 
 def _text(detail: Any, document: str) -> Text:
     if not isinstance(detail, dict) or not isinstance(detail.get("value"), str):
-        return Text()
+        return _EMPTY
     base = detail.get("base") or None  # the document's own address is no base that somebody chose
     return Text(bounded(detail["value"]), "html" in str(detail.get("type")), base if base != document else None)
 
@@ -145,16 +159,14 @@ def _summary(item: Any, base: str) -> Text:
     if found.value:
         return found
     plain = get(item, "itunes_summary") or get(item, "media_description") or get(item, "subtitle") or ""
-    return Text(bounded(plain), re.search(r"</\w+>|<br", plain) is not None)
+    return Text(bounded(plain), _MARKUP.search(plain) is not None)
 
 
 def _content(item: Any, base: str) -> Text:
     parts = [part for part in dict.get(item, "content", []) if isinstance(part, dict)]
     # Base64 of a picture (RFC 4287 §4.1.3.3) is no text.
-    texts = [
-        _text(part, base) for part in parts if re.match(r"text/|application/xhtml", str(part.get("type", "text/html")))
-    ]
-    return max(texts, key=lambda text: (text.html, len(text.value)), default=Text())
+    texts = [_text(part, base) for part in parts if _TEXTUAL.match(str(part.get("type", "text/html")))]
+    return max(texts, key=lambda text: (text.html, len(text.value)), default=_EMPTY)
 
 
 def _category(tag: Any) -> str | None:
@@ -179,7 +191,7 @@ def _enclosures(item: Any, links: list[Any], base: str) -> Iterator[Enclosure]:
         address = join(base, href)
         if address and address not in seen:
             seen.add(address)
-            size = int(length) if isinstance(length, str) and re.fullmatch(r"\s*[0-9]{1,15}\s*", length) else None
+            size = int(length) if isinstance(length, str) and _LENGTH.fullmatch(length) else None
             yield Enclosure(address, kind if kind and "/" in kind else None, size or None)
 
 

@@ -1,11 +1,21 @@
-"""What is remembered of a document, so that its next version need not be read whole."""
+"""What is found in a document, and what is remembered of it, so that its next version need not be read whole."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aggregator.model import Feed
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The dictionaries of a feed and its entries, as feedparser gives them, and its short name of the format."""
+
+    version: str
+    feed: Mapping[str, Any]
+    entries: Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)

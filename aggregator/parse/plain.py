@@ -1,5 +1,5 @@
 """The entries that can be read at a glance: ordinary RSS 2.0, RSS 1.0 and Atom 1.0, by expat, in the dictionaries that
-feedparser would give (as far as `entry` asks for them).
+feedparser would give (as far as `entry` asks for them); and the feed's `head`.
 
 Most entries of most feeds are a title, a link, an id, a date and a text, and cost feedparser twenty times what they cost
 here. Whatever is not one of these, in exactly the form its standard has it, makes its entry unusual: no attempt is made,
@@ -8,13 +8,13 @@ feedparser reads that entry. Tests hold the two to each other, field by field.
 
 from __future__ import annotations
 
-import contextlib
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
 
-from aggregator.parse import reader
+from aggregator.parse import words
+from aggregator.parse.head import Head
 
 Item = dict[str, Any]
 
@@ -28,10 +28,11 @@ _XML = "http://www.w3.org/XML/1998/namespace "
 
 # What holds the entries: (kind, names of the elements around one, its own name).
 _KINDS = {
-    "rss": ("rss", ("rss", "channel"), "item"),
-    f"{_RDF}RDF": ("rss", (f"{_RDF}RDF",), f"{_RSS1}item"),
-    f"{_ATOM}feed": ("atom", (f"{_ATOM}feed",), f"{_ATOM}entry"),
+    "rss": ("rss", ["rss", "channel"], "item"),
+    f"{_RDF}RDF": ("rss", [f"{_RDF}RDF"], f"{_RSS1}item"),
+    f"{_ATOM}feed": ("atom", [f"{_ATOM}feed"], f"{_ATOM}entry"),
 }
+_VERSIONS = {_RSS1.strip(): "rss10", _ATOM.strip().lower(): "atom10"}  # by the first of these namespaces
 _EVERYWHERE = {
     f"{_DC}creator": "author",
     f"{_DC}date": "updated",
@@ -68,26 +69,38 @@ _ATTRIBUTES: dict[str, frozenset[str]] = {
     **dict.fromkeys(("title", "summary", "content"), frozenset(("type",))),
 }
 _NONE: frozenset[str] = frozenset()
-_SLASHES = re.compile(r"^([A-Za-z][A-Za-z0-9+-.]*://)(/*)")  # feedparser takes surplus ones out
-_WINDOWS = {code: bytes([code]).decode("cp1252", "replace") for code in range(0x80, 0xA0)}
-_WINDOWS = {code: character for code, character in _WINDOWS.items() if character != "\ufffd"}
 
 
 class _Unusual(Exception):
     """The document has something that changes what its entries mean."""
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A document's format by feedparser's short name, its head (None: unusual), its entries in order (None: each unusual one).
+
+    All of it is empty where the document as a whole is unusual.
+    """
+
+    version: str = ""
+    head: dict[str, Any] | None = None
+    items: Sequence[Item | None] = ()
+
+
 @dataclass(slots=True)
 class _Plain:
     parser: expat.XMLParserType
+    version: str = ""
+    head: Head = field(default_factory=Head)
     kind: str = ""
-    around: tuple[str, ...] = ()
+    around: list[str] = field(default_factory=list)
     entry: str = ""
     table: dict[str, str] = field(default_factory=dict)
     items: list[Item | None] = field(default_factory=list)
-    stack: list[tuple[str, str | None]] = field(default_factory=list)  # elements around an entry, and their language
-    depth: int = 0  # in an entry: of its elements 1; outside of all 0
-    item: Item | None = None
+    names: list[str] = field(default_factory=list)  # of the elements around an entry
+    languages: list[str | None] = field(default_factory=lambda: [None])  # theirs
+    depth: int = 0  # in an entry: of its elements 1
+    item: Item = field(default_factory=dict)
     usual: bool = True
     what: str | None = None  # the element we are in
     part: str | None = None
@@ -98,27 +111,63 @@ class _Plain:
     def declare(self, prefix: str | None, uri: str | None) -> None:
         # feedparser has names of its own for prefixes, and gets lost where the document uses one for something else it knows.
         uri = (uri or "").lower()
-        if prefix in reader.PREFIXES and ("userland.com" in uri or reader.NAMESPACES.get(uri, prefix) != prefix):
+        if prefix in words.PREFIXES and ("userland.com" in uri or words.NAMESPACES.get(uri, prefix) != prefix):
             raise _Unusual
+        self.version = self.version or _VERSIONS.get(uri, "")
+
+    def outside(self, name: str, attributes: dict[str, str]) -> None:
+        """An element begins, and we are in no entry."""
+        if name == self.entry and self.names == self.around:
+            self.begin(attributes)
+            return
+        if not self.names:
+            if name not in _KINDS:
+                raise _Unusual
+            self.kind, self.around, self.entry = _KINDS[name]
+            self.table = _TABLES[name]
+            if name == "rss" and not self.version.startswith("rss"):
+                self.version = "rss20"
+                self.head.usual = attributes.get("version", "").startswith("2.")
+        self.head.start(name, attributes)
+        self.parser.CharacterDataHandler = self.head.pieces.append
+        self.names.append(name)
+        self.languages.append(attributes.get(f"{_XML}lang", attributes.get("lang", self.languages[-1])) or None)
+
+    def outside_end(self, name: str) -> None:
+        """It ends."""
+        self.head.end()
+        self.names.pop()
+        self.languages.pop()
+
+    def begin(self, attributes: dict[str, str]) -> None:
+        """An entry begins."""
+        self.item, self.depth = {}, 0
+        self.done.clear()
+        self.parser.StartElementHandler = self.start
+        self.parser.EndElementHandler = self.end
+        self.parser.CharacterDataHandler = self.pieces.append
+        about = attributes.pop(f"{_RDF}about", None)
+        if about:
+            self.item["id"] = about
+        self.usual = not attributes
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        if self.item is None:
-            self.outside(name, attributes)
-            return
         self.depth += 1
         if self.depth == 1:
-            self.what, self.attributes = self.table.get(name), attributes
+            self.what = what = self.table.get(name)
+            self.attributes = attributes
             self.pieces.clear()
-            if self.what is None:
-                if name.rpartition(" ")[2].lower() in reader.MEANT or "lang" in attributes:
+            if what is None:
+                if name.rpartition(" ")[2].lower() in words.MEANT or "lang" in attributes:
                     self.usual = False
-            elif not attributes.keys() <= _ATTRIBUTES.get(self.what, _NONE):
+                return
+            if attributes and not attributes.keys() <= _ATTRIBUTES.get(what, _NONE):
                 self.usual = False
-            elif self.what not in _OFTEN:
-                if self.what in self.done:
+            elif what not in _OFTEN:
+                if what in self.done:
                     self.usual = False
-                self.done.add(self.what)
-            if self.what == "person":
+                self.done.add(what)
+            if what == "person":
                 self.item.setdefault("authors", []).append({})
         elif self.depth == 2 and self.what == "person" and name in _PARTS and not attributes and not self.text.strip():
             self.part = _PARTS[name]
@@ -126,43 +175,25 @@ class _Plain:
         else:
             self.usual = False
 
-    def outside(self, name: str, attributes: dict[str, str]) -> None:
-        if not self.stack:
-            if name not in _KINDS:
-                raise _Unusual
-            self.kind, self.around, self.entry = _KINDS[name]
-            self.table = _TABLES[name]
-        elif name == self.entry and tuple(pair[0] for pair in self.stack) == self.around:
-            self.item, self.depth, self.usual = {}, 0, True
-            self.done.clear()
-            self.parser.CharacterDataHandler = self.pieces.append
-            about = attributes.pop(f"{_RDF}about", None)
-            if about:
-                self.item["id"] = about
-            self.usual = not attributes
-            return
-        language = attributes.get(f"{_XML}lang", attributes.get("lang", self.stack[-1][1] if self.stack else None))
-        self.stack.append((name, language or None))
-
     @property
     def text(self) -> str:
         """Of the element we are in."""
         return "".join(self.pieces)
 
     def end(self, name: str) -> None:
-        if self.item is None:
-            self.stack.pop()
-        elif self.depth == 0:
+        self.depth -= 1
+        if self.depth < 0:
             self.items.append(self.item if self.usual else None)
-            self.item = None
+            self.parser.StartElementHandler = self.outside
+            self.parser.EndElementHandler = self.outside_end
             self.parser.CharacterDataHandler = None
-        else:
-            self.depth -= 1
-            if self.depth == 0 and self.usual and self.what is not None:
+            return
+        if self.usual:
+            if self.depth == 0 and self.what is not None:
                 self.element(self.item, self.what, self.attributes)
-            elif self.depth == 1 and self.part is not None and self.usual:
+            elif self.depth == 1 and self.part is not None:
                 self.person(self.item, self.part)
-            self.pieces.clear()
+        self.pieces.clear()
 
     def person(self, item: Item, part: str) -> None:
         if part != "uri" and part in item["authors"][-1]:
@@ -176,48 +207,43 @@ class _Plain:
             case "title" | "summary" | "content" | "description" | "encoded":
                 self.construct(item, what, attributes)
             case "published" | "updated" | "feedburner_origlink":
-                item[what] = _clean(self.text)
+                item[what] = words.cleaned(self.text)
             case "link":
-                item["link"] = _link(_SLASHES.sub(r"\1", _clean(self.text)))
+                item["link"] = words.address(self.text.replace("&amp;", "&"))
                 found = {"rel": "alternate", "type": "text/html"}
                 item.setdefault("links", []).append(found | ({"href": item["link"]} if item["link"] else {}))
             case "guid":
                 item["permalink"] = attributes.get("isPermaLink", "true") == "true"
-                item["id"] = _clean(self.text)
+                item["id"] = words.cleaned(self.text)
                 if item["permalink"]:
                     item.setdefault("link", item["id"])
             case "author":
-                name = _clean(self.text)
+                name = words.cleaned(self.text)
                 item.setdefault("authors", []).append({"name": name} if name else {})
             case "person" if self.text.strip():
                 self.usual = False
             case "category":
-                item.setdefault("tags", []).append({"term": _clean(self.text)})
+                item.setdefault("tags", []).append({"term": words.cleaned(self.text)})
             case "atom_category":
                 self.usual = bool(attributes.get("term")) and not self.text.strip()
                 item.setdefault("tags", []).append(attributes)
             case "source":
-                item["source"] = {"href": attributes.get("url"), "title": _clean(self.text)}
+                item["source"] = {"href": attributes.get("url"), "title": words.cleaned(self.text)}
             case "enclosure" | "atom_link" | "media":
                 self.address(item, what, attributes)
 
     def construct(self, item: Item, what: str, attributes: dict[str, str]) -> None:
         """A text that may be HTML."""
-        text, given = _clean(self.text), attributes.get("type")
+        text, given = words.cleaned(self.text), attributes.get("type")
         kind = "text/html" if what in ("description", "encoded") else "text/plain"
         if given is not None:
             if self.kind != "atom" or given.lower() not in _TYPES:
                 self.usual = False
                 return
             kind = _TYPES[given.lower()]
-        if (
-            self.kind == "rss"
-            and kind == "text/plain"
-            and ("<" in text or "&" in text)
-            and reader.looks_like_html(text)
-        ):
+        if self.kind == "rss" and kind == "text/plain" and ("<" in text or "&" in text) and words.looks_like_html(text):
             kind = "text/html"
-        detail = {"value": text, "type": kind, "language": (self.stack[-1][1] or "").replace("_", "-") or None}
+        detail = {"value": text, "type": kind, "language": (self.languages[-1] or "").replace("_", "-") or None}
         if what in ("encoded", "content"):
             if "content" in item:
                 self.usual = False
@@ -232,47 +258,30 @@ class _Plain:
         if what == "media":
             item.setdefault("media_content", []).append(found)
             return
-        href = found.pop("url" if what == "enclosure" else "href", "")
-        if not href:
-            self.usual = False
         if what == "enclosure":
-            found |= {"href": href, "rel": "enclosure"}
+            found |= {"href": found.pop("url", ""), "rel": "enclosure"}
+            self.usual = bool(found["href"])
+        elif link := words.link(attributes):
+            found = link
+            if words.is_page(link):
+                item["link"] = link["href"]
         else:
-            found["href"] = _SLASHES.sub(r"\1", href)
-            found.setdefault("rel", "alternate")
-            found.setdefault("type", "application/atom+xml" if found["rel"] == "self" else "text/html")
-            if found["rel"] == "alternate" and found["type"] in ("text/html", "html", "xhtml", "application/xhtml+xml"):
-                item["link"] = found["href"]
+            self.usual = False
         item.setdefault("links", []).append(found)
 
 
-def read(data: bytes) -> tuple[str, list[Item | None]]:
-    """Whether a well-formed document is "rss" or "atom", and its entries in order; None for each unusual one.
-
-    ("", []) where the document as a whole is unusual.
-    """
+def read(data: bytes) -> Read:
+    """What of a well-formed document can be read at a glance."""
     parser = expat.ParserCreate("utf-8", namespace_separator=" ")
     parser.buffer_text = True
     plain = _Plain(parser)
-    parser.StartElementHandler = plain.start
-    parser.EndElementHandler = plain.end
+    parser.StartElementHandler = plain.outside
+    parser.EndElementHandler = plain.outside_end
     parser.StartNamespaceDeclHandler = plain.declare
     try:
         parser.Parse(data, True)
     except (_Unusual, expat.ExpatError, ValueError):
-        return "", []
-    return plain.kind, plain.items
-
-
-def _clean(text: str) -> str:
-    """As feedparser leaves a text: UTF-8 in UTF-8 and windows-1252 in ISO 8859-1 are undone."""
-    text = text.strip()
-    if text.isascii():
-        return text
-    with contextlib.suppress(UnicodeError):
-        text = text.encode("iso-8859-1").decode("utf-8")
-    return text.translate(_WINDOWS)
-
-
-def _link(text: str) -> str:
-    return re.sub(r"&([A-Za-z0-9_]+);", r"&\g<1>", text.replace("&amp;", "&"))
+        return Read()
+    if not plain.version.startswith(plain.kind):
+        return Read()
+    return Read(plain.version, plain.head.found if plain.head.usual else None, plain.items)

@@ -1,4 +1,4 @@
-"""The only door of feedparser: a well-formed document in, its dictionaries out.
+"""The only door of feedparser: a well-formed document in, its dictionaries out. Imported when a document needs it.
 
 feedparser's own parse() would decode, repair and resolve a second time, and differently; here its strict parser reads
 what `repair` has made well-formed. Its sanitiser can be bypassed, so it is off: `clean` does that.
@@ -7,21 +7,16 @@ what `repair` has made well-formed. Its sanitiser can be bypassed, so it is off:
 from __future__ import annotations
 
 import io
-import re
 import warnings
 import xml.sax
 import xml.sax.handler
 from collections.abc import Callable
 from typing import Any
 
-import feedparser
-from feedparser.api import SUPPORTED_VERSIONS, StrictFeedParser
+from feedparser.api import StrictFeedParser
 from feedparser.datetimes import _parse_date
 
-FORMATS: dict[str, str] = {**SUPPORTED_VERSIONS, "": "unknown RSS"}  # by feedparser's short names
-
-
-_NAMES_A_BASE = re.compile(rb"base(?<=\bbase)\s*=")  # begins with letters, which is what makes a search fast
+from aggregator.parse.known import Found
 
 
 class _Reader(StrictFeedParser):  # type: ignore[misc]
@@ -83,25 +78,7 @@ class _Reader(StrictFeedParser):  # type: ignore[misc]
         self.pop("itunes_summary")
 
 
-NAMESPACES: dict[str, str] = {uri.lower(): prefix for uri, prefix in _Reader.namespaces.items()}  # as it calls them
-PREFIXES = frozenset(NAMESPACES.values()) - {""}
-# What `entry` asks an entry's dictionary for.
-_ASKED = (
-    "links id title title_detail summary summary_detail content author author_detail authors source published created updated "
-    "tags language feedburner_origlink link permalink guidislink itunes_summary media_description subtitle media_content "
-    "media_thumbnail image"
-).split()
-_HANDLED = [name.removeprefix("_start_") for name in dir(_Reader) if name.startswith("_start_")]
-# Names of elements that may mean something to it under any prefix: prefix and name are one word to it.
-MEANT = frozenset(
-    "_".join(name.lower().split("_")[n:]) for name in (*_HANDLED, *_ASKED) for n in range(name.count("_") + 1)
-)
 looks_like_html: Callable[[str], bool] = _Reader.looks_like_html
-
-
-def names_a_base(data: bytes) -> bool:
-    """Whether addresses in the document may be relative to something of its own."""
-    return _NAMES_A_BASE.search(data.lower()) is not None  # twenty times faster than to search with re.I
 
 
 def moment(text: str) -> Any:
@@ -109,13 +86,13 @@ def moment(text: str) -> Any:
     return _parse_date(text)
 
 
-def read(data: bytes, base: str) -> Any:
-    """feedparser's dictionary of a well-formed document. Raises whatever feedparser raises.
+def read(data: bytes, base: str) -> Found:
+    """What feedparser finds in a well-formed document. Raises whatever feedparser raises.
 
-    Where the document names a base of its own, addresses and bases are resolved against it and `base`; else they are
-    left as they are, since feedparser resolves the base anew at each element, which doubles its time.
+    Addresses and bases are resolved against `base` and those that the document names; where it names none, `base` should
+    be empty, since feedparser resolves it anew at each element, which doubles its time.
     """
-    reader = _Reader(base if names_a_base(data) else "", None, "utf-8")
+    reader = _Reader(base, None, "utf-8")
     parser = xml.sax.make_parser()  # noqa: S317 - without DOCTYPE, which `repair` took off, there are no entities to grow
     parser.setFeature(xml.sax.handler.feature_namespaces, True)
     parser.setFeature(xml.sax.handler.feature_external_ges, False)
@@ -127,4 +104,4 @@ def read(data: bytes, base: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # feedparser warns about the document, not about us
         parser.parse(source)
-    return feedparser.FeedParserDict(feed=reader.feeddata, entries=reader.entries, version=reader.version)
+    return Found(reader.version, reader.feeddata, reader.entries)

@@ -38,7 +38,8 @@ class Slice:
 class Layout:
     """The entries of a document in order, and the parts of the feed that they inherit besides (start, end).
 
-    `apart`: no entry means something else when another is taken away. `surplus` are the places (start, end) of elements
+    `apart`: no entry means something else when another is taken away. `based`: an element may name a base for addresses (as
+    xml:base, or what feedparser takes for it). `surplus` are the places (start, end) of elements
     beyond MOST_ELEMENTS, `weight` is that of all outside the entries.
     """
 
@@ -47,6 +48,7 @@ class Layout:
     apart: bool
     surplus: tuple[tuple[int, int], ...]
     weight: int
+    based: bool
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class _Scan:
     weight: int = 0
     outside: int = 0
     apart: bool = True
+    based: bool = False
     inherited: list[tuple[int, int]] = field(default_factory=list)
     surplus: list[tuple[int, int]] = field(default_factory=list)
     cut: tuple[int, int, int] | None = None  # of the element that is too much: depth, start, entries before it
@@ -81,7 +84,8 @@ class _Scan:
             raise Malformed(str(error)) from None
         except ValueError as error:
             raise Malformed(f"{type(error).__name__}: {error}") from None
-        return Layout(tuple(self.slices), tuple(self.inherited), self.apart, tuple(self.surplus), self.outside)
+        surplus = tuple(self.surplus)
+        return Layout(tuple(self.slices), tuple(self.inherited), self.apart, surplus, self.outside, self.based)
 
     def refuse(self, *doctype: object) -> None:
         """Whatever let a DOCTYPE through: no entity of it is ever defined, here or in what reads after us."""
@@ -99,7 +103,12 @@ class _Scan:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.depth += 1
-        weight = 1 + len(attributes) ** 2 // 1000
+        weight = 1
+        if attributes:
+            weight += len(attributes) ** 2 // 1000
+            for key in attributes:
+                if key[-4:].lower() == "base":
+                    self.based = True
         if self.inside:
             self.weight += weight
             if self.cut is None and self.weight > MOST_ELEMENTS:
@@ -125,12 +134,13 @@ class _Scan:
             if len(self.slices) == entries and self.inside != self.depth + 1:
                 self.surplus.append((start, self.past(start)))
             self.cut = None
+        if self.depth >= self.inside > 0:
+            return
         if not self.inside:
             name, _ = self.stack.pop()
             if name.rpartition(" ")[2].lower() in _INHERITED:
                 self.inherited.append((self.begin, self.parser.CurrentByteIndex))
-            return
-        if self.depth < self.inside:
+        else:
             self.slices.append(Slice(self.begin, self.past(self.begin), tuple(self.stack), self.weight))
             self.inside = 0
             self.declared.clear()

@@ -2,8 +2,8 @@
 
     repair     text that XML forbids
     scan       where the entries lie; salvage where that can't be told
-    plain      the ordinary ones among the new entries
-    reader     feedparser, on the others and on the feed itself
+    plain      the ordinary ones among the new entries; head: the feed itself, where it is ordinary
+    reader     feedparser, on the others
     entry      what it found, as Entry
 
 An entry is known by a hash of its own bytes and of all that it inherits: the address of the document, the elements
@@ -24,8 +24,8 @@ from typing import Any
 
 from aggregator.errors import ParseError
 from aggregator.model import Entry, Feed
-from aggregator.parse import entry, identity, plain, reader, repair
-from aggregator.parse.known import Changes, Seen
+from aggregator.parse import entry, identity, plain, repair, words
+from aggregator.parse.known import Changes, Found, Seen
 from aggregator.parse.salvage import salvage
 from aggregator.parse.scan import MOST_ELEMENTS, Layout, Malformed, scan
 from aggregator.parse.stranger import what_is_it
@@ -256,7 +256,7 @@ def _of_many(
     return entries, {mark: Seen((entry or pair[0]).guid, pair[1]) for mark, entry, pair in whole}
 
 
-def _feed(data: Any, url: str, entries: tuple[Entry, ...]) -> Feed:
+def _feed(data: Found, url: str, entries: tuple[Entry, ...]) -> Feed:
     head = data.feed
     return Feed(
         url=url,
@@ -266,63 +266,74 @@ def _feed(data: Any, url: str, entries: tuple[Entry, ...]) -> Feed:
         language=entry.get(head, "language"),
         ttl=_ttl(entry.get(head, "ttl")),
         entries=entries,
-        format=reader.FORMATS.get(data.version),
+        format=words.FORMATS.get(data.version),
     )
 
 
-def _read(document: Document, url: str) -> tuple[Any, list[str]]:
-    """feedparser's dictionary, and what it could not read. Where it raises, each entry is tried alone."""
+def _read(document: Document, url: str) -> tuple[Found, list[str]]:
+    """The dictionaries of a document, and what could not be read. Where feedparser raises, each entry is tried alone."""
     if document.layout.weight > MOST_ELEMENTS:
         raise ParseError("has more elements than can be read")
     large = [n for n, piece in enumerate(document.layout.slices) if piece.weight > MOST_ELEMENTS]
     flaws = [f"entry {n + 1} has more attributes than can be read and is left out" for n in large]
     if large:
         document = _without(document, large)
-    usual = _usual(document, url)
+    usual = _usual(document)
     if usual is not None:
         return usual, flaws
+    base = url if document.layout.based else ""
     try:
-        return reader.read(document.data, url), flaws
+        return _by_feedparser(document.data, base), flaws
     except MemoryError:
         raise  # of the worker, which the engine tells
     except Exception as error:  # noqa: BLE001 - feedparser raises many kinds on odd input (kurtmckee/feedparser)
         reason = f"{type(error).__name__}: {error}"[:200]
     numbers = range(len(document.layout.slices))
     try:
-        data = reader.read(_without(document, [*numbers]).data, url)
+        data = _by_feedparser(_without(document, [*numbers]).data, base)
     except Exception:  # noqa: BLE001
         raise ParseError(f"can't be read: {reason}") from None
+    entries = [*data.entries]
     for number in numbers:
         try:
-            alone = reader.read(_without(document, [n for n in numbers if n != number]).data, url)
-            data["entries"] += alone.entries
+            entries += _by_feedparser(_without(document, [n for n in numbers if n != number]).data, base).entries
         except Exception as error:  # noqa: BLE001
             flaws.append(f"entry {number + 1} can't be read: {type(error).__name__}: {error}"[:300])
-    return data, flaws
+    return dataclasses.replace(data, entries=entries), flaws
 
 
-def _usual(document: Document, url: str) -> Any:
-    """feedparser's dictionary with the plain entries put into it. None where it has to read the document as a whole.
+def _by_feedparser(data: bytes, base: str) -> Found:
+    from aggregator.parse import reader  # slow to load, and most documents do without it
+
+    return reader.read(data, base)
+
+
+def _usual(document: Document) -> Found | None:
+    """The plain entries, and the others as feedparser reads them. None where it has to read the document as a whole.
 
     Entries can be read apart from each other wherever they can be told apart by their bytes.
     """
-    if not document.whole or not document.layout.apart or reader.names_a_base(document.data):
+    if not document.whole or not document.layout.apart or document.layout.based:
         return None
-    kind, items = plain.read(document.data)
+    read = plain.read(document.data)
+    items = read.items
+    if not read.version or len(items) != len(document.layout.slices):
+        return None
     numbers = [number for number, item in enumerate(items) if item is not None]
-    if not numbers or len(items) != len(document.layout.slices):
+    if read.head is not None and len(numbers) == len(items):
+        return Found(read.version, read.head, items)
+    if not numbers:
         return None
     try:
-        data = reader.read(_without(document, numbers).data, url)
+        data = _by_feedparser(_without(document, numbers).data, "")
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - which of the entries it is, is found out entry by entry
         return None
-    unusual = iter(data.entries)
-    if not data.version.startswith(kind) or len(data.entries) != len(items) - len(numbers):
+    if not data.version.startswith(read.version[:3]) or len(data.entries) != len(items) - len(numbers):
         return None
-    data["entries"] = [item if item is not None else next(unusual) for item in items]
-    return data
+    unusual = iter(data.entries)
+    return dataclasses.replace(data, entries=[item if item is not None else next(unusual) for item in items])
 
 
 def _home(head: Any) -> str | None:
