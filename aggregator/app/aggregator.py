@@ -225,7 +225,9 @@ class Aggregator:
                 tasks.add(task)
                 task.add_done_callback(ended)
                 if len(waiting) % _AT_A_TIME == 0:
-                    await asyncio.sleep(0)  # they go as far as they can, which is where it shows whether there is a crowd
+                    await asyncio.sleep(
+                        0
+                    )  # they go as far as they can, which is where it shows whether there is a crowd
             while tasks:
                 await asyncio.wait(tasks)
             if errors:
