@@ -116,13 +116,19 @@ class Site:
                 self._tried.pop(key, None)
             else:
                 self._tried[key] = at
-        outlines = publish.opml.render(config.output.title, _outlines(read, config.feeds))
-        for path, body in (("feeds.opml", outlines), ("feed.css", publish.html.CSS)):
-            key = hashlib.blake2b(body, digest_size=16).digest()
+        title, outlines, css = config.output.title, list(_outlines(read, config.feeds)), publish.html.CSS
+        for path, key, render in (
+            (
+                "feeds.opml",
+                publish.opml.digest(publish.VERSION, title, outlines),
+                functools.partial(publish.opml.render, title, outlines),
+            ),
+            ("feed.css", hashlib.blake2b(css, digest_size=16).digest(), functools.partial(bytes, css)),
+        ):
             known = store.changed_at(path, key)
             at = known or now
             wanted.add(path)
-            changed += self._put(path, functools.partial(bytes, body), at, known is not None)
+            changed += self._put(path, render, at, known is not None)
             store.published(path, key, at)
         for path in set(store.documents()) - wanted:
             self._withdraw(path)
