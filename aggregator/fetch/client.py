@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
@@ -155,7 +156,6 @@ class _Poll:
         self.answered = False  # whether the header of an answer has come
         self._client = client
         self._form = form
-        self._cookies = httpx.Cookies()  # live as long as the poll: some sites set one and redirect to see it again
         self._sent: set[tuple[str, str | None]] = set()
         self._start = asyncio.get_running_loop().time()
 
@@ -191,6 +191,11 @@ class _Poll:
                 raise FetchError(f"more than {MAX_REDIRECTS} redirects", status)
             address = join(address, location)
             self.redirects.append((status, str(address)))
+
+    @functools.cached_property
+    def _cookies(self) -> httpx.Cookies:
+        """They live as long as the poll: some sites set one and redirect to see it again."""
+        return httpx.Cookies()
 
     async def _send(self, address: Address, fields: dict[str, str]) -> httpx.Response:
         """Sends the request; the answer is to be closed by whoever gets it."""
