@@ -32,6 +32,7 @@ ACCEPT = (
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _DOCUMENTS = (200, 203, 226)
+_url = functools.lru_cache(1024)(httpx.URL)  # the same from poll to poll, and as much work as the rest of a request
 
 
 class Client:
@@ -203,7 +204,7 @@ class _Poll:
             self._refuse_visibly_private(address)
         outgoing = httpx.Request(
             "GET" if self._form is None else "POST",
-            str(address),
+            _url(str(address)),
             headers=[(name.encode("ascii"), _bytes(value)) for name, value in fields.items()],
             stream=httpx.ByteStream(self._form or b""),  # given as a stream, nothing of it is worked out by httpx
             extensions={"address": address},
