@@ -8,6 +8,7 @@ What is decided from it (when to look again, whether a move has held) and what i
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -149,13 +150,14 @@ def host_of(url: str) -> str:
 
 def _mark(response: Response, subscription: Subscription) -> bytes:
     """Of a body and all that decides what becomes of it: the same mark needs no second look."""
-    return _of_rules(subscription) + hashlib.blake2b(response.body, digest_size=16).digest()
+    return _of_rules(rules(subscription)) + hashlib.blake2b(response.body, digest_size=16).digest()
 
 
 def is_under_other_rules(mark: bytes | None, subscription: Subscription) -> bool:
     """Whether the operator has changed what becomes of a feed since its last document, which a 304 would not bring."""
-    return mark is not None and not mark.startswith(_of_rules(subscription))
+    return mark is not None and not mark.startswith(_of_rules(rules(subscription)))
 
 
-def _of_rules(subscription: Subscription) -> bytes:
-    return hashlib.blake2b(repr(rules(subscription)).encode(), digest_size=6).digest()
+@functools.lru_cache(1000)  # each poll asks, and most feeds have the same
+def _of_rules(wanted: tuple[object, ...]) -> bytes:
+    return hashlib.blake2b(repr(wanted).encode(), digest_size=6).digest()

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from aggregator import schedule
 from aggregator.config import Config
+from aggregator.digest import Digest
 from aggregator.engine import Engine
 from aggregator.errand import Carrier, Errand, Found, Runner, host_of, is_under_other_rules, job_for
 from aggregator.errors import FetchError, ParseError
@@ -74,12 +75,25 @@ class Poller:
             return self._rested(due, found), False
         if isinstance(response, FetchError):
             return self.failed(due, response, now), response.unreachable
+        if isinstance(digest, ParseError):
+            failed = self.failed(due, FetchError(str(digest), response.status), now)
+            return dataclasses.replace(failed, bytes=found.size, seconds=response.seconds), False
+        signals = Signals(
+            fresh_for=schedule.fresh_for(response, now),
+            ttl=due.ttl if digest is None else digest.feed.ttl,
+            wishes=due.wishes if digest is None else found.wishes or Wishes(),
+            pushed=due.pushed_until is not None and due.pushed_until > now,
+        )
+        if self._of(due).adaptive:
+            signals = await self._learned(signals, due, digest, now)
+        next_poll, not_before = self._when(due, signals, now)
         etag, last_modified = _validators(due, response)
         move = due.move.then(due.url, response.redirects)
         outcome = Outcome(
             due=due,
             at=now,
-            next_poll=now,
+            next_poll=next_poll,
+            not_before=not_before,
             status=response.status,
             etag=etag,
             last_modified=last_modified,
@@ -89,17 +103,8 @@ class Poller:
             move=Move() if move.held else move,
             url=move.to if move.held else None,
         )
-        signals = Signals(
-            fresh_for=schedule.fresh_for(response, now),
-            ttl=due.ttl,
-            wishes=due.wishes,
-            pushed=due.pushed_until is not None and due.pushed_until > now,
-        )
         if digest is None:
-            return self._scheduled(outcome, await self._learned(signals, outcome)), False
-        if isinstance(digest, ParseError):
-            failed = self.failed(due, FetchError(str(digest), response.status), now)
-            return dataclasses.replace(failed, bytes=found.size, seconds=response.seconds), False
+            return outcome, False
         outcome = dataclasses.replace(
             outcome, feed=digest.feed, items=digest.items, guids=digest.guids, flaws=digest.flaws, body_hash=found.mark,
             wishes=found.wishes, hub=found.hub, sources=digest.sources,
@@ -107,8 +112,7 @@ class Poller:
         if not digest.feed.complete:
             # A document that broke off is asked for again: what is missing would hide behind a 304.
             outcome = dataclasses.replace(outcome, etag=None, last_modified=None, body_hash=None)
-        signals = dataclasses.replace(signals, ttl=digest.feed.ttl, wishes=outcome.wishes or Wishes())
-        return self._scheduled(outcome, await self._learned(signals, outcome)), False
+        return outcome, False
 
     async def pushed(self, due: Due, response: Response) -> Outcome | ParseError:
         """What a hub has pushed for a feed: a document with its newest entries, or all. No poll."""
@@ -168,18 +172,21 @@ class Poller:
         )
         return Outcome(due, now, until + spread, None, words, excused=True, move=due.move)
 
-    async def _learned(self, signals: Signals, outcome: Outcome) -> Signals:
-        """With the feed's own rhythm, where `adaptive` asks for it."""
-        if not self._of(outcome.due).adaptive:
-            return signals
-        dates = await self._ask(lambda store: store.feeds.dates(outcome.due.feed))
-        dates += [item.article.published for item in outcome.items if item.article.published is not None]
-        return dataclasses.replace(signals, rhythm=schedule.rhythm(dates, outcome.at))
+    async def _learned(self, signals: Signals, due: Due, digest: Digest | None, now: datetime) -> Signals:
+        """With the feed's own rhythm, which `adaptive` asks for."""
+        dates = await self._ask(lambda store: store.feeds.dates(due.feed))
+        items = () if digest is None else digest.items
+        dates += [item.article.published for item in items if item.article.published is not None]
+        return dataclasses.replace(signals, rhythm=schedule.rhythm(dates, now))
 
     def _scheduled(self, outcome: Outcome, signals: Signals) -> Outcome:
-        subscription = self._of(outcome.due)
-        after = schedule.next_poll(subscription, signals, outcome.at, self._dice.random())
-        return dataclasses.replace(outcome, next_poll=after, not_before=schedule.not_before(signals, outcome.at))
+        next_poll, not_before = self._when(outcome.due, signals, outcome.at)
+        return dataclasses.replace(outcome, next_poll=next_poll, not_before=not_before)
+
+    def _when(self, due: Due, signals: Signals, now: datetime) -> tuple[datetime, datetime | None]:
+        """The next poll, and when it would be if the interval were none."""
+        next_poll = schedule.next_poll(self._of(due), signals, now, self._dice.random())
+        return next_poll, schedule.not_before(signals, now)
 
     def _of(self, due: Due) -> Subscription:
         """What feeds.yaml says of a feed; it may have been taken out while the poll was under way."""

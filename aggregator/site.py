@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import gzip
 import hashlib
 import os
 import re
@@ -19,6 +18,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from isal import igzip
 
 from aggregator import publish
 from aggregator.config import Config, OutputFeed
@@ -115,13 +116,19 @@ class Site:
                 self._tried.pop(key, None)
             else:
                 self._tried[key] = at
-        outlines = publish.opml.render(config.output.title, _outlines(read, config.feeds))
-        for path, body in (("feeds.opml", outlines), ("feed.css", publish.html.CSS)):
-            key = hashlib.blake2b(body, digest_size=16).digest()
+        title, outlines, css = config.output.title, list(_outlines(read, config.feeds)), publish.html.CSS
+        for path, key, render in (
+            (
+                "feeds.opml",
+                publish.opml.digest(publish.VERSION, title, outlines),
+                functools.partial(publish.opml.render, title, outlines),
+            ),
+            ("feed.css", hashlib.blake2b(css, digest_size=16).digest(), functools.partial(bytes, css)),
+        ):
             known = store.changed_at(path, key)
             at = known or now
             wanted.add(path)
-            changed += self._put(path, functools.partial(bytes, body), at, known is not None)
+            changed += self._put(path, render, at, known is not None)
             store.published(path, key, at)
         for path in set(store.documents()) - wanted:
             self._withdraw(path)
@@ -167,7 +174,7 @@ class Site:
                 try:
                     for kind, file in files.items():
                         body = _checked(archive, kind, at)()
-                        _write(_gz(file), gzip.compress(body, 6, mtime=0), at)
+                        _write(_gz(file), _zipped(body), at)
                         _write(file, body, at)
                 except (ValueError, OSError) as error:
                     self.faults.append(_explain(error, files["atom"]))
@@ -191,7 +198,7 @@ class Site:
                     return False
         try:
             body = render()
-            compressed = gzip.compress(body, 6, mtime=0)
+            compressed = _zipped(body)
             etag, seen = _etag(body), dict(held.seen) if held is not None else {}
             if held is not None and held.kind in publish.FORMATS and held.etag != etag:
                 seen[held.etag] = frozenset(publish.delta.entries(held.kind, held.body))
@@ -267,6 +274,11 @@ def _read(directory: Path, path: str, links: str | None = None) -> Document:
     body = target.read_bytes()
     changed = datetime.fromtimestamp(int(target.stat().st_mtime), UTC)
     return Document(path, body, _gz(target).read_bytes(), changed, _etag(body), links)
+
+
+def _zipped(body: bytes) -> bytes:
+    """The gzip of a document: an eighth larger than zlib's at level 6, in a tenth of its time."""
+    return igzip.compress(body, 3, mtime=0)
 
 
 def _etag(body: bytes) -> str:

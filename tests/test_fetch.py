@@ -719,3 +719,20 @@ def test_a_proxy_tunnels_https_and_may_refuse(site: Awkward) -> None:
     assert site.asked[0].line == b"CONNECT feeds.example:443 HTTP/1.1"
     assert "407" in str(failure)
     assert "secret" not in repr(failure)
+
+
+@pytest.mark.parametrize(
+    ("head", "mended"),
+    [
+        (b'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\nX: \xe4 b', None),
+        (b"HTTP/1.0 200 OK", None),
+        (b"http/1.1 200 OK", b"HTTP/1.1 200 OK"),
+        (b"HTTP/1.1 200 OK\nA: b", b"HTTP/1.1 200 OK\r\nA: b"),
+        (b"HTTP/1.1 200 OK\r\nA : b\r\nnonsense\r\nB:c", b"HTTP/1.1 200 OK\r\nA: b\r\nB: c"),
+        (b"HTTP/1.1 200 OK\r\nA: b\r\n c", b"HTTP/1.1 200 OK\r\nA: b c"),
+        (b"HTTP/1.1 200 OK\r\nA: b\x00c", b"HTTP/1.1 200 OK\r\nA: b c"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Identity\r\nContent-Length: ", b"HTTP/1.1 200 OK"),
+    ],
+)
+def test_a_head_is_mended_where_it_needs_to_be(head: bytes, mended: bytes | None) -> None:
+    assert mend(head) == (mended or head) + b"\r\n\r\n"

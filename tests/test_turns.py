@@ -74,8 +74,7 @@ def test_no_more_step_aside_than_there_is_room_for(monkeypatch: pytest.MonkeyPat
             async with of.turn() as turn:
                 running += 1
                 most = max(most, running)
-                async with turn.patience():
-                    await asyncio.sleep(0.05)
+                await turn.patience(asyncio.sleep(0.05))
                 running -= 1
 
         await asyncio.gather(*(one() for _ in range(30)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import functools
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -30,6 +32,7 @@ ACCEPT = (
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _DOCUMENTS = (200, 203, 226)
+_url = functools.lru_cache(1024)(httpx.URL)  # the same from poll to poll, and as much work as the rest of a request
 
 
 class Client:
@@ -65,22 +68,12 @@ class Client:
         await self._http.aclose()
         await self.names.close()
 
-    @contextlib.asynccontextmanager
-    async def slot(self, url: str) -> AsyncIterator[Turn]:
+    def slot(self, url: str) -> AbstractAsyncContextManager[Turn]:
         """Waits for a turn: first at the host, then among all. Hold it for as long as the body is in memory.
 
         Given to `get`, it is left to others while the server says nothing.
         """
-        with contextlib.suppress(FetchError):
-            address = parse(url)
-            url = address.site
-            if self._proxy is None:
-                # Before a slot is taken: hundreds of dead names then wait beside the living, not before them. What is
-                # wrong with the name is said by `get`, which finds the answer known.
-                await self.names.addresses(address.host)
-        host = self._hosts.setdefault(url, asyncio.Semaphore(self._per_host))
-        async with host, self._turns.turn() as turn:
-            yield turn
+        return _Slot(self, url)
 
     async def uncrowded(self) -> None:
         """Waits while many wait for a turn, or with a document: to begin more fetches then would only cost memory."""
@@ -114,6 +107,35 @@ class Client:
         return failure.with_traceback(None)
 
 
+class _Slot:
+    """A turn among all while one has one at the host."""
+
+    def __init__(self, client: Client, url: str) -> None:
+        self._client, self._url = client, url
+        self._turn = client._turns.turn()
+
+    async def __aenter__(self) -> Turn:
+        client, site = self._client, self._url
+        with contextlib.suppress(FetchError):
+            address = parse(self._url)
+            site = address.site
+            if client._proxy is None:
+                # Before a slot is taken: hundreds of dead names then wait beside the living, not before them. What is
+                # wrong with the name is said by `get`, which finds the answer known.
+                await client.names.addresses(address.host)
+        self._host = client._hosts.setdefault(site, asyncio.Semaphore(client._per_host))
+        await self._host.acquire()
+        try:
+            return await self._turn.__aenter__()
+        except BaseException:
+            self._host.release()
+            raise
+
+    async def __aexit__(self, *error: object) -> None:
+        self._turn.end()
+        self._host.release()
+
+
 class _NoCookies(httpx.Cookies):
     def extract_cookies(self, response: httpx.Response) -> None:
         """Keeps none, and does not make an e-mail of each answer to look for them."""
@@ -135,7 +157,6 @@ class _Poll:
         self.answered = False  # whether the header of an answer has come
         self._client = client
         self._form = form
-        self._cookies = httpx.Cookies()  # live as long as the poll: some sites set one and redirect to see it again
         self._sent: set[tuple[str, str | None]] = set()
         self._start = asyncio.get_running_loop().time()
 
@@ -143,40 +164,49 @@ class _Poll:
         """Follows the hops to the end. Raises FetchError, and what the transport raises."""
         first = address = parse(self.request.url)
         theirs = self.request.validators_url
-        validated = parse(theirs) if theirs and theirs != self.request.url else first
+        validated = str(parse(theirs) if theirs and theirs != self.request.url else first)
         trusted = True
         while True:
-            fields = self._client_fields(address)
+            more: list[tuple[str, str | None]] = []
             if trusted and first.trusts(address):
-                fields = _over(fields, ("Authorization", first.login), *self.request.headers)
+                more += [("Authorization", first.login), *self.request.headers]
             else:
                 trusted = False  # once away, never again: the way back may be somebody else's
             if address.login:
-                fields = _over(fields, ("Authorization", address.login))
+                more.append(("Authorization", address.login))
             # Validators belong to the address they came from (RFC 9110 §8.8).
-            conditional = str(address) == str(validated) and self._form is None and self._has_validators()
+            conditional = str(address) == validated and self._form is None and self._has_validators()
             if conditional:
-                fields = _over(fields, *self._conditions())
-            async with self._send(address, fields) as answer:
+                more += self._conditions()
+            answer = await self._send(address, _over(self._client_fields(address), more))
+            try:
                 status, location = answer.status_code, answer.extensions["location"]
                 if status not in _REDIRECTS or location is None or self._form is not None:
                     if status == 304 and not conditional:
                         raise FetchError("HTTP 304: says that nothing has changed, but was not asked that", 304)
                     return await self._read(answer, address)
+                self._cookies.extract_cookies(answer)
+            finally:
+                await answer.aclose()
             if len(self.redirects) == MAX_REDIRECTS:
                 raise FetchError(f"more than {MAX_REDIRECTS} redirects", status)
             address = join(address, location)
             self.redirects.append((status, str(address)))
 
-    @contextlib.asynccontextmanager
-    async def _send(self, address: Address, fields: dict[str, str]) -> AsyncIterator[httpx.Response]:
+    @functools.cached_property
+    def _cookies(self) -> httpx.Cookies:
+        """They live as long as the poll: some sites set one and redirect to see it again."""
+        return httpx.Cookies()
+
+    async def _send(self, address: Address, fields: dict[str, str]) -> httpx.Response:
+        """Sends the request; the answer is to be closed by whoever gets it."""
         if self._client._proxy is not None:
             self._refuse_visibly_private(address)
         outgoing = httpx.Request(
             "GET" if self._form is None else "POST",
-            str(address),
+            _url(str(address)),
             headers=[(name.encode("ascii"), _bytes(value)) for name, value in fields.items()],
-            content=self._form,
+            stream=httpx.ByteStream(self._form or b""),  # given as a stream, nothing of it is worked out by httpx
             extensions={"address": address},
         )
         if self.redirects:
@@ -186,15 +216,10 @@ class _Poll:
             raise FetchError("redirects in a circle")
         self._sent.add(sent)
         # A request of our own making: httpx adds nothing to it, and the body stays as it is on the wire.
-        async with self._turn.patience() if self._turn is not None else contextlib.nullcontext():
-            response = await self._client._http.send(outgoing, stream=True)
-        try:
-            self.answered = True
-            if response.status_code in _REDIRECTS:
-                self._cookies.extract_cookies(response)
-            yield response
-        finally:
-            await response.aclose()
+        sending = self._client._http.send(outgoing, stream=True)
+        answer = await (sending if self._turn is None else self._turn.patience(sending))
+        self.answered = True
+        return answer
 
     def _refuse_visibly_private(self, address: Address) -> None:
         """Behind a proxy names are the proxy's to resolve; what is private to the eye is still refused here."""
@@ -244,14 +269,14 @@ class _Poll:
         return Response(str(address), status, headers, body, tuple(self.redirects), seconds)
 
 
-def _over(fields: dict[str, str], *others: tuple[str, str | None]) -> dict[str, str]:
+def _over(fields: dict[str, str], others: Sequence[tuple[str, str | None]]) -> dict[str, str]:
     """The fields with others put over them; names are the same in any case (RFC 9110 §5.1)."""
-    merged = dict(fields)
+    merged = {name.lower(): (name, value) for name, value in fields.items()}
     for name, value in others:
         if value is not None:
-            merged = {known: old for known, old in merged.items() if known.lower() != name.lower()}
-            merged[name] = value
-    return merged
+            merged.pop(name.lower(), None)  # the new one comes last
+            merged[name.lower()] = (name, value)
+    return dict(merged.values())
 
 
 def _bytes(value: str) -> bytes:

@@ -12,6 +12,12 @@ _MOST = 100 * 2**10  # bytes of a head; h11 has the last word on longer ones
 _END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"(?:HTTP/(\d)(?:\.\d)?|ICY)[ \t]+(\d{3})(?!\d)[ \t]*(.*)", re.I | re.S)
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(.*)", re.S)
+# A head that needs no mending, as most are; "identity" may be one of the useless fields.
+_PROPER = re.compile(
+    rb"HTTP/1\.[01] \d{3} [^\s\x00](?:[^\x00\r\n\x0b\x0c]*[^\s\x00])?"
+    rb"(?:\r\n(?!\S*: identity)[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\s\x00](?:[^\x00\r\n\x0b\x0c]*[^\s\x00])?)*",
+    re.I,
+)
 _USELESS = ((b"transfer-encoding", b"identity"), (b"content-length", b""))
 
 
@@ -42,6 +48,8 @@ class Mender:
 
 def mend(head: bytes) -> bytes:
     """The head of an answer as it should be, its blank line included: lines that are no header field are left out."""
+    if head.startswith(b"HTTP") and _PROPER.fullmatch(head):
+        return head + b"\r\n\r\n"
     first, *lines = re.split(rb"\r?\n", head)
     status = _STATUS.fullmatch(first)
     if status is None:

@@ -43,7 +43,7 @@ class Transport(httpx.AsyncBaseTransport):
             elif self._proxy is not None:
                 pipe = await self._tunnel(pipe, address, self._proxy)
             wire = Wire(pipe)
-            answer = await wire.ask(request.method.encode("ascii"), target, fields, request.content)
+            answer = await wire.ask(request.method.encode("ascii"), target, fields, await request.aread())
         except BaseException:
             pipe.close()
             raise

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from typing import Self, TypeVar
 
 try:
     import resource
 except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]
+
+T = TypeVar("T")
 
 PATIENCE = 0.25  # seconds without a byte, after which others may go on: 1,000 that hang cost the next one 2.5
 _ASIDE = 10  # times as many may hang beside those at work
@@ -36,28 +38,29 @@ class Turns:
             self._moved.clear()
             await self._moved.wait()
 
-    @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[Turn]:
-        """Waits for a turn."""
-        turn = Turn(self)
-        self._waiting += 1
-        try:
-            await turn.take()
-        finally:
-            self._waiting -= 1
-            self._moved.set()
-        try:
-            yield turn
-        finally:
-            turn.end()
+    def turn(self) -> Turn:
+        """One more turn, to be waited for."""
+        return Turn(self)
 
 
 class Turn:
-    """One fetch's turn, which it has, or has given up for a while."""
+    """One fetch's turn, which it has, or has given up for a while; use it as an async context manager, which waits for it."""
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
         self._aside = self._laden = False
+
+    async def __aenter__(self) -> Self:
+        self._turns._waiting += 1
+        try:
+            await self.take()
+        finally:
+            self._turns._waiting -= 1
+            self._turns._moved.set()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self.end()
 
     async def take(self) -> None:
         """Waits until it is one of those at work."""
@@ -80,23 +83,22 @@ class Turn:
         else:
             self._turns._free.release()
 
-    @contextlib.asynccontextmanager
-    async def patience(self) -> AsyncIterator[None]:
-        """For a wait: a long one is made aside, and ends when there is a turn again."""
+    async def patience(self, awaited: Awaitable[T]) -> T:
+        """What is awaited: a long wait is made aside, and ends when there is a turn again."""
         timer = asyncio.get_running_loop().call_later(PATIENCE, self._step_aside)
         try:
-            yield
+            result = await awaited
         finally:
             timer.cancel()
         if self._aside:
             await self.take()
+        return result
 
     async def patient(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """The chunks of a body; the waits for its first ones may be made aside."""
         size = 0
         while size < _SMALL:
-            async with self.patience():
-                chunk = await anext(chunks, None)
+            chunk = await self.patience(anext(chunks, None))
             if chunk is None:
                 return
             size += len(chunk)

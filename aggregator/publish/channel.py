@@ -65,7 +65,7 @@ class Outline:
 
 def published(story: Story) -> datetime:
     """When it was published, to the second."""
-    return story.published.replace(microsecond=0)
+    return story.published.replace(microsecond=0) if story.published.microsecond else story.published
 
 
 def updated(story: Story) -> datetime:

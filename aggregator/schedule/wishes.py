@@ -85,7 +85,8 @@ def _frame(body: bytes) -> str:
         body = body[: 4 * _FAR].replace(b"\x00", b"")  # UTF-16: what we look for is ASCII
     first = _ITEM.search(body)
     head = body[: min(first.start() if first else len(body), _FAR)]
-    tail = body[max(len(head), body.rfind(b"</item>"), len(body) - _FAR) :] if first else b""
+    last = max(body.rfind(b"</item>"), body.rfind(b"</entry>"))
+    tail = body[max(len(head), last, len(body) - _FAR) :] if first else b""
     return re.sub(r"<!--.{0,500}?-->", "", (head + tail).decode("latin-1"), flags=re.S)
 
 

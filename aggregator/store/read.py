@@ -30,6 +30,8 @@ _FOUND = (
 
 _LONGEST = 2 * 2**20  # characters of an article's HTML in the merged feed; the file has all of it
 
+_NONE = "[]"  # of categories or enclosures: most have none, and need no parser
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -302,8 +304,12 @@ def _story(row: sqlite3.Row, copies: tuple[Copy, ...]) -> Story:
         author=row["author"],
         summary=row["summary"],
         content_html=_content(row),
-        categories=tuple(json.loads(row["categories"])),
-        enclosures=tuple(Enclosure(**enclosure) for enclosure in json.loads(row["enclosures"])),
+        categories=tuple(json.loads(row["categories"])) if row["categories"] != _NONE else (),
+        enclosures=(
+            tuple(Enclosure(**enclosure) for enclosure in json.loads(row["enclosures"]))
+            if row["enclosures"] != _NONE
+            else ()
+        ),
         language=row["language"],
         feed_url=feed.url or row["feed_url"],
         feed_title=feed.title or row["feed_title"],
