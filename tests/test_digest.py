@@ -16,8 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aggregator import clean
 from aggregator.app import Aggregator, Poll
 from aggregator.clean import Site
+from aggregator.clean.steps import Stepwise
 from aggregator.config import Config
 from aggregator.digest import Digest, Job, digest, packed
 from aggregator.engine import Here
@@ -85,15 +87,22 @@ def test_filtered_entries_are_known_too(read: list[bytes]) -> None:
 
 
 def test_an_entry_that_could_not_be_cleaned_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(entry: Entry, site: Site) -> Article:
-        raise ZeroDivisionError(entry.guid)
+    stepwise = clean.stepwise
+
+    def fails(entry: Entry, site: Site) -> Stepwise[Article]:
+        yield
+        if entry.guid == "id-1":
+            raise ZeroDivisionError(entry.guid)
+        return (yield from stepwise(entry, site))
 
     with monkeypatch.context() as patch:
-        patch.setattr("aggregator.clean.clean", fails)
-        first = digested(job(rss(*posts(1))))
-    assert (first.items, dict(first.sources)) == ((), {})
-    assert "ZeroDivisionError" in first.flaws[0]
-    assert len(digested(job(rss(*posts(1)), first)).items) == 1
+        patch.setattr("aggregator.clean.stepwise", fails)
+        first = digested(job(rss(*posts(0, 1, 2))))
+    assert [item.article.guid for item in first.items] == ["id-0", "id-2"], "its neighbours are there"
+    assert [seen.guid for seen in first.sources.values()] == ["id-0", "id-2"]
+    assert "entry 2 could not be cleaned: ZeroDivisionError" in first.flaws[0]
+    again = digested(job(rss(*posts(0, 1, 2)), first))
+    assert [item.article.guid for item in again.items] == ["id-1"]
 
 
 def polled(config: Config, hours: int = 0) -> Poll:

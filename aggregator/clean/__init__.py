@@ -26,6 +26,7 @@ from aggregator.clean.furniture import Surroundings
 from aggregator.clean.habits import Decision, Habits
 from aggregator.clean.language import declared, guessed
 from aggregator.clean.rules import Rules
+from aggregator.clean.steps import Stepwise, finished
 from aggregator.iri import host
 from aggregator.model import Article, Enclosure, Entry, Removal, Text
 
@@ -63,6 +64,11 @@ class Site:
 
 def clean(entry: Entry, site: Site) -> Article:
     """The article in an entry. Never raises for what an entry holds."""
+    return finished(stepwise(entry, site))
+
+
+def stepwise(entry: Entry, site: Site) -> Stepwise[Article]:
+    """As `clean`, for who has several entries to clean together."""
     url = _url(entry, site)
     body = entry.content if entry.content.value.strip() else entry.summary
     base = links.absolute(site.url, body.base) or url
@@ -73,8 +79,14 @@ def clean(entry: Entry, site: Site) -> Article:
         markup, texts = select.without(markup, site.remove)
         removed += [Removal("remove", line(text, 10_000)) for text in texts]
     place = walk.Place(base, Surroundings(site.hosts | {host(url)}, title, site.learned.cut), site.rules)
-    done = shape.whole(markup, lambda part: walk.transform(part, place))
+    yield
+    done = yield from shape.whole(markup, lambda part: walk.transform(part, place))
     removed += done.removed
+    yield
+    summary = _summary(entry, done.text, place)
+    yield
+    language = declared(entry.language) or declared(site.language) or guessed(f"{title} {done.text[:4000]}")
+    yield
     source = entry.source
     named = (*entry.via, *done.credits, *((source.home_page_url, source.url) if source is not None else ()))
     credits = [site.rules.trackers.resolve(base, link) for link in named]
@@ -83,13 +95,13 @@ def clean(entry: Entry, site: Site) -> Article:
         url=url,
         title=title or line(done.text[:400], 80) or url,
         author=line(entry.author, 300) or None if entry.author else None,
-        summary=_summary(entry, done.text, place),
+        summary=summary,
         content_html=done.html,
         content_text=done.text,
         removed=tuple(removed),
         categories=tuple(dict.fromkeys(filter(None, (line(category, 200) for category in entry.categories))))[:100],
         enclosures=tuple(_enclosures(entry, base)),
-        language=declared(entry.language) or declared(site.language) or guessed(f"{title} {done.text[:4000]}"),
+        language=language,
         word_count=_words(done),
         published=entry.published,
         updated=entry.updated,

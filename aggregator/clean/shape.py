@@ -9,6 +9,7 @@ from collections.abc import Callable
 from aggregator.clean import tokens
 from aggregator.clean.characters import legal
 from aggregator.clean.defuse import defuse
+from aggregator.clean.steps import Stepwise
 from aggregator.clean.walk import Cleaned
 from aggregator.model import Text
 
@@ -53,13 +54,13 @@ def unescaped(title: str) -> str:
     return entities.unescape(title) if _ENTITY.search(title) else title
 
 
-def whole(markup: str, transform: Callable[[str], Cleaned]) -> Cleaned:
+def whole(markup: str, transform: Callable[[str], Stepwise[Cleaned]]) -> Stepwise[Cleaned]:
     """What `transform` makes of markup; of one that is too long its beginning, and the text of the rest, marked."""
     if len(markup) <= LONGEST:
-        done = transform(markup)
+        done = yield from transform(markup)
         if "<" not in done.html and html(Text(done.html)) != done.html:
             # Had tags, and has none that a reader would see; so that nobody takes it for plain text, it gets one.
-            done = transform(f"<p>{done.html}</p>")
+            done = yield from transform(f"<p>{done.html}</p>")
         return done
     markup = defuse(markup)
     cut = markup.find(_REST, 0, LONGEST + len(_REST))
@@ -68,10 +69,10 @@ def whole(markup: str, transform: Callable[[str], Cleaned]) -> Cleaned:
     else:
         cut = _end_of_piece(markup, 0)
         rest = _text(markup, cut)
-    done = transform(markup[:cut])
+    done = yield from transform(markup[:cut])
     if len(done.html) > LONGEST:
         # Cleaning can lengthen (addresses become absolute): then all of it is text.
-        done, rest = transform(""), f"{done.text}\n\n{rest}"
+        done, rest = (yield from transform("")), f"{done.text}\n\n{rest}"
     if not rest:
         return done
     text = "\n\n".join(filter(None, (done.text, "[…]", rest)))

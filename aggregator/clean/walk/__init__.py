@@ -16,6 +16,7 @@ from aggregator.clean import furniture, habits, tokens
 from aggregator.clean.furniture import Surroundings
 from aggregator.clean.rules import Rules
 from aggregator.clean.sanitize import sanitize
+from aggregator.clean.steps import Stepwise
 from aggregator.clean.tidy import is_tidy, tidy
 from aggregator.clean.walk.page import Page
 from aggregator.clean.walk.sheet import Sheet
@@ -46,26 +47,26 @@ class Cleaned:
     edges: tuple[tuple[int, str], ...] = ()  # (mark, text), see habits
 
 
-def transform(html: str, place: Place) -> Cleaned:
-    """Cleans an HTML fragment.
+def transform(html: str, place: Place) -> Stepwise[Cleaned]:
+    """Cleans an HTML fragment, step by step.
 
     The result is a fixed point: cleaned again, it gives itself, byte for byte. Mostly one pass shows that, since nh3
     changes nothing of it; misnested markup may need a few more.
     """
-    first, steady = _once(html, place)
+    first, steady = yield from _once(html, place)
     if steady:
         return first
     done, removed, credits = first, list(first.removed), list(first.credits)
     for _ in range(_MOST_PASSES):
         before = done.html
-        done, steady = _once(before, place)
+        done, steady = yield from _once(before, place)
         removed += done.removed
         credits += done.credits
         if steady or done.html == before:
             break
     else:
         # Markup that never comes to rest: its words are what can be saved.
-        done, _ = _once("<pre>" + tokens.escape(done.text) + "</pre>", place)
+        done, _ = yield from _once("<pre>" + tokens.escape(done.text) + "</pre>", place)
     return Cleaned(done.html, done.text, tuple(removed), tuple(dict.fromkeys(credits)), first.edges)
 
 
@@ -76,11 +77,14 @@ def words(html: str, place: Place) -> str:
     return tokens.written("".join(sheet.out))
 
 
-def _once(html: str, place: Place) -> tuple[Cleaned, bool]:
+def _once(html: str, place: Place) -> Stepwise[tuple[Cleaned, bool]]:
     """One pass, and whether another would change nothing."""
     regular = tokens.serialised(html)
+    yield
     sheet = Page(place.base, regular, place.rules).run()
+    yield
     removed, credits, settled = _without_furniture(sheet, place)
+    yield
     raw = "".join(sheet.out).strip()
     orderly = is_tidy(raw)
     if not orderly:
@@ -88,6 +92,7 @@ def _once(html: str, place: Place) -> tuple[Cleaned, bool]:
         raw = raw.strip()
         settled = settled and plain
     safe = sanitize(raw)
+    yield
     text = sheet.text if orderly and safe == raw and not removed else None
     if text is None:
         text = tokens.written(safe)
@@ -95,6 +100,7 @@ def _once(html: str, place: Place) -> tuple[Cleaned, bool]:
     paired = "#" not in regular or set(_LOCAL.findall(safe)) == set(_ID.findall(safe))
     steady = settled and safe == raw and paired
     edges = habits.edges(sheet, place.around.title)
+    yield
     return Cleaned(safe, text, (*sheet.forms, *removed), tuple(credits), edges), steady
 
 
