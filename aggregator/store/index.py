@@ -54,12 +54,12 @@ def newcomer(feed: int, article: Article) -> Probe:
 def known(connection: sqlite3.Connection, feed: int, articles: Sequence[Article], texts: Mapping[str, bytes]) -> Known:
     """What the file has of a feed's new articles; `texts` are theirs, with their hashes."""
     spellings = [url for article in articles for url in dedupe.addresses(article.url)]
-    hashes = [value for article in articles for value in article.fingerprint]
+    hashes = sorted({value for article in articles for value in article.fingerprint})
     everywhere, in_feed = _boilerplate(connection, hashes, feed)
     return Known(
         stored(connection, "articles WHERE url = value", spellings),
         _having(connection, texts),
-        postings.look_up(connection, set(hashes) - everywhere),
+        postings.look_up(connection, [value for value in hashes if value not in everywhere] if everywhere else hashes),
         everywhere | in_feed,
         everywhere,
     )
@@ -89,7 +89,7 @@ def _boilerplate(
 ) -> tuple[set[int], set[int]]:
     """Those that are known as boilerplate everywhere, and in this feed; without one, in any."""
     query = "SELECT hash, feed_id FROM json_each(?) CROSS JOIN _boilerplate ON hash = value"
-    rows = connection.execute(query, (json.dumps(sorted(set(hashes))),)).fetchall()
+    rows = connection.execute(query, (json.dumps(hashes),)).fetchall()
     return {value for value, of in rows if not of}, {value for value, of in rows if of and feed in (None, of)}
 
 
