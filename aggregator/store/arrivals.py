@@ -58,7 +58,7 @@ class Arrivals:
         """Whether anything that is stored, or waits, can be like it."""
         return (
             len(probe.fingerprint) < 2  # of the title only: a text without words
-            or not self._known.postings.keys().isdisjoint(probe.fingerprint)
+            or self._is_like_stored(probe.fingerprint)
             or probe.text in self._known.texts  # all of which may be boilerplate
             or not self._known.urls.isdisjoint(dedupe.addresses(probe.url))
             or not self._waiting.isdisjoint(self._telling(probe.fingerprint))
@@ -149,6 +149,15 @@ class Arrivals:
         for waiting in (self._articles, self._stories, self._sources, self._edges, self._postings, self._alone):
             waiting.clear()
         self._waiting.clear()
+
+    def _is_like_stored(self, hashes: Sequence[int]) -> bool:
+        """Whether others have so many of these hashes that it can matter. Most articles have a run of words in common with
+        some other, and need no more looks for that."""
+        postings = self._known.postings
+        if postings.keys().isdisjoint(hashes):
+            return False
+        found = {value: postings[value] for value in hashes if value in postings}
+        return not self._is_exact or bool(dedupe.telling(hashes, found, self._known.boilerplate))
 
     def _telling(self, hashes: Sequence[int]) -> Sequence[int]:
         everywhere = self._known.everywhere
