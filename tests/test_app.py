@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from aggregator.config import Config, loads
 from aggregator.digest import Digest, Job
 from aggregator.engine import Here
 from aggregator.errors import ParseError
+from aggregator.store import Outcome
 from tests.conftest import NOW, Answer, Post, Web, config_for, rows, rss
 
 RELEASE = (
@@ -62,6 +64,48 @@ def test_articles_that_share_only_a_footer_stay_apart(web: Web, tmp_path: Path) 
     config = config_for(tmp_path, web.url("/a"))
     polled(config)
     assert rows(config, "SELECT count(*), max(copies) FROM stories") == [(2, 1)]
+
+
+class Seats(Here):
+    """Knows whose documents it has read that are not done with."""
+
+    def __init__(self) -> None:
+        self.taken: set[object] = set()
+
+    async def run(self, job: Job) -> Digest | ParseError:
+        task = asyncio.current_task()
+        assert task is not None
+        self.taken.add(task)
+        task.add_done_callback(self.taken.discard)
+        return await super().run(job)
+
+
+def test_a_document_keeps_its_place_in_the_engine_until_it_is_stored(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        web.pages[f"/{number}"] = Answer(rss(Post(f"Title {number}", RELEASE, f"http://a.example/{number}")))
+    commit = Aggregator._commit
+
+    async def work() -> None:
+        stored, engine = asyncio.Event(), Seats()
+
+        async def late(self: Aggregator, outcomes: Sequence[Outcome]) -> list[Poll]:
+            await stored.wait()
+            return await commit(self, outcomes)
+
+        monkeypatch.setattr(Aggregator, "_commit", late)
+        async with Aggregator(config_for(tmp_path, *map(web.url, web.pages)), engine, lambda: NOW) as aggregator:
+            polling = asyncio.create_task(aggregator.poll(await aggregator.due(force=True)))
+            while len(engine.taken) < 5:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.2)
+            assert len(engine.taken) == 5, "workers would run ahead of the writer, and fill the memory"
+            stored.set()
+            assert len(await polling) == 5
+            assert engine.taken == set()
+
+    asyncio.run(asyncio.wait_for(work(), 30))
 
 
 class Slowly(Here):

@@ -197,7 +197,9 @@ class Aggregator:
                 held.clear()
                 for other in silent:
                     await commit(other, True)
-            await commit(outcome, unreachable)
+            future = await commit(outcome, unreachable)
+            if outcome.items:  # in one task with its commit: the engine has room again when that is stored
+                await asyncio.wait([future])
 
         async def poll(due: Due) -> None:
             outcome, unreachable = await self._poller.poll(due)
@@ -224,10 +226,8 @@ class Aggregator:
                 task = asyncio.create_task(poll(waiting.popleft()))
                 tasks.add(task)
                 task.add_done_callback(ended)
-                if len(waiting) % _AT_A_TIME == 0:
-                    await asyncio.sleep(
-                        0
-                    )  # they go as far as they can, which is where it shows whether there is a crowd
+                if len(waiting) % _AT_A_TIME == 0:  # they go as far as they can, which shows whether there is a crowd
+                    await asyncio.sleep(0)
             while tasks:
                 await asyncio.wait(tasks)
             if errors:
