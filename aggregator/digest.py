@@ -186,7 +186,9 @@ def _fingerprinted(article: Article) -> Article:
     return Article(*(*_CLEANED(article), found))
 
 
-_CLEANED = attrgetter(*[field.name for field in dataclasses.fields(Article)][:-1])  # all but the fingerprint
+_CLEANED = attrgetter(
+    *[field.name for field in dataclasses.fields(Article)][:-1]
+)  # all but the fingerprint, which is the last
 
 
 def packed(entry: Entry) -> bytes:

@@ -61,14 +61,14 @@ class Arrivals:
             or self._is_like_stored(probe.fingerprint)
             or probe.text in self._known.texts  # all of which may be boilerplate
             or not self._known.urls.isdisjoint(dedupe.addresses(probe.url))
-            or not self._waiting.isdisjoint(self._telling(probe.fingerprint))
+            or self._is_like_waiting(probe.fingerprint)
         )
 
     def may_match_waiting(self, probe: Probe) -> bool:
         """As `may_match`, of those that wait."""
         return bool(self._articles) and (
             len(probe.fingerprint) < 2
-            or not self._waiting.isdisjoint(self._telling(probe.fingerprint))
+            or self._is_like_waiting(probe.fingerprint)
             or probe.text in self._waiting
             or not self._waiting.isdisjoint(dedupe.addresses(probe.url))
         )
@@ -158,6 +158,9 @@ class Arrivals:
             return False
         found = {value: postings[value] for value in hashes if value in postings}
         return not self._is_exact or bool(dedupe.telling(hashes, found, self._known.boilerplate))
+
+    def _is_like_waiting(self, hashes: Sequence[int]) -> bool:
+        return not self._waiting.isdisjoint(self._telling(hashes))
 
     def _telling(self, hashes: Sequence[int]) -> Sequence[int]:
         everywhere = self._known.everywhere
