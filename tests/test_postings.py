@@ -1,4 +1,4 @@
-"""The stored fingerprints: nothing is lost on the way from the small table to the large one."""
+"""The stored fingerprints: nothing is lost on the way from memory to the table, whatever happens to the process."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregator.store import open_writer, postings
-from aggregator.store.postings import Postings
+from aggregator.store import Postings, Store, Stored, open_writer, postings, schema, waiting
+from aggregator.store.waiting import Waiting
+
+Pair = tuple[int, int]  # hash, article
 
 
 @pytest.fixture
@@ -21,118 +23,262 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def rows(db: sqlite3.Connection, table: str = "_postings") -> list[tuple[int, int]]:
-    return [tuple(row) for row in db.execute(f"SELECT hash, article_id FROM {table} ORDER BY hash, article_id")]
+def moved(db: sqlite3.Connection) -> list[Pair]:
+    return [tuple(row) for row in db.execute("SELECT hash, article_id FROM _fingerprints ORDER BY hash, article_id")]
 
 
-def test_new_hashes_wait_in_a_small_table_and_all_arrive(
-    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+def indexed(db: sqlite3.Connection) -> list[Pair]:
+    """All that the index has by the file."""
+    rows = db.execute("SELECT article_id, hashes FROM _waiting")
+    return sorted({*moved(db), *((value, row[0]) for row in rows for value in postings._unpacked(row[1]))})
+
+
+def found(stored: Stored, hashes: list[int]) -> set[Pair]:
+    """What a look-up gives, each pair once."""
+    pairs = [(value, article) for value, articles in stored.look_up(hashes).items() for article in articles]
+    assert len(pairs) == len(set(pairs))
+    return set(pairs)
+
+
+@pytest.mark.parametrize("portions", [256, 4])
+def test_new_hashes_wait_and_all_arrive(
+    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, portions: int
 ) -> None:
-    monkeypatch.setattr(postings, "_WAITING", 1500)
-    dice, keeper, stored, moved = random.Random(3), Postings(db), [], []
+    monkeypatch.setattr(postings, "_WAIT", 1500)
+    monkeypatch.setattr(waiting, "_PORTIONS", portions)
+    dice, keeper, stored, steps = random.Random(3), Postings(db), [], []
     for article in range(1, 400):
         new = [dice.randrange(2**62) for _ in range(40)]
         keeper.insert([(article, new)])
         stored += [(value, article) for value in new]
-        before = len(rows(db, "_fingerprints"))
+        before = len(moved(db))
         keeper.settle()
-        waiting = len(rows(db, "_fresh"))
-        assert waiting <= 1500, "no more waits, whatever has come"
-        assert len(rows(db, "_fingerprints")) == len(stored) - waiting
-        moved.append(len(stored) - waiting - before)
-        assert postings.look_up(db, new[:5]) == {value: [article] for value in new[:5]}
-    assert rows(db) == sorted(stored)
-    assert 0 < max(moved) < 100, "they go on a few at a time, as they come"
+        assert len(stored) - len(moved(db)) <= 1500, "no more waits, whatever has come"
+        steps.append(len(moved(db)) - before)
+        for reader in (keeper, Stored(db), Postings(db)):
+            assert found(reader, new[:5]) == {(value, article) for value in new[:5]}
+        assert every(Postings(db)._waiting) == every(keeper._waiting), "whoever opens the file next has the same to do"
+    assert indexed(db) == sorted(stored)
+    assert 0 < max(steps) < (100 if portions == 256 else 1500), "they go on a few at a time, as they come"
+    (rows,) = db.execute("SELECT count(*) FROM _waiting").fetchone()
+    assert 1500 / 40 <= rows < 4.5 * 1500 / 40, "what has gone on is not kept for long"
 
 
-def test_what_comes_and_goes_past_the_keeper_is_noticed(
+def test_whoever_opens_the_file_next_goes_on_where_the_last_one_was(
     db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postings, "_WAITING", 1000)
-    monkeypatch.setattr(postings, "_COUNTED", 5)
-    dice, keeper = random.Random(4), Postings(db)
-    keeper.settle()
-    postings.add(db, 1, [dice.randrange(2**62) for _ in range(1200)])  # an article that has changed
-    waits = []
-    for _ in range(5):
+    monkeypatch.setattr(postings, "_WAIT", 500)
+    dice, stored = random.Random(4), []
+    for article in range(1, 300):
+        keeper = Postings(db)  # a process that ends after each article
+        new = [dice.randrange(2**62) for _ in range(20)]
+        keeper.insert([(article, new)])
+        stored += [(value, article) for value in new]
         keeper.settle()
-        waits.append(len(rows(db, "_fresh")))
-    assert waits[:4] == [1200] * 4
-    assert waits[4] <= 1000
-    keeper.insert([(2, [dice.randrange(2**62) for _ in range(1200)])])
-    postings.clear(db)  # or rolled back
-    keeper.settle()
-    assert rows(db) == []
+    assert indexed(db) == sorted(stored)
+    assert found(Postings(db), [value for value, _ in stored]) == set(stored)
+    assert len(moved(db)) > len(stored) / 2
+    (rows,) = db.execute("SELECT count(*) FROM _waiting").fetchone()
+    assert rows < 4.5 * 500 / 20
 
 
-def test_each_range_is_moved_in_its_turn(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postings, "_WAITING", 0)
-    ends = [end for first in range(0, 2**62, postings._WIDTH) for end in (first, first + postings._WIDTH - 1)]
-    assert ends[-1] == 2**62 - 1
-    postings.insert(db, [(1, ends)])
-    Postings(db).settle()
-    assert (rows(db, "_fresh"), rows(db, "_fingerprints")) == ([], [(value, 1) for value in ends])
-
-
-def test_whoever_comes_later_begins_where_most_wait(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postings, "_WAITING", 12)
-    values = [3 * postings._WIDTH + n for n in range(10)] + [n * postings._WIDTH for n in range(3)]
-    postings.insert(db, [(1, values)])
-    Postings(db).settle()
-    assert [value for value, _ in rows(db, "_fingerprints")] == values[:10]
+def test_numbers_that_are_given_again_lose_nothing(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings, "_WAIT", 60)
+    dice, keeper, now = random.Random(5), Postings(db), {}
+    for turn in range(300):
+        article = 1 + turn % 7 + turn // 10  # the newest are removed, and come again with other texts
+        if article in now:
+            keeper.remove(article, now.pop(article))
+        now[article] = [dice.randrange(2**62) for _ in range(10)]
+        keeper.insert([(article, now[article])])
+        keeper.settle()
+        if turn % 5 == 0:
+            keeper.forget()
+        pairs = {(value, number) for number, hashes in now.items() for value in hashes}
+        assert found(keeper, [value for value, _ in pairs]) == pairs
+    assert set(indexed(db)) == pairs
 
 
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["add", "remove", "move"]),
+            st.sampled_from(["insert", "add", "remove", "move", "restart", "undo", "sweep"]),
             st.integers(1, 4),
             st.lists(st.integers(0, 5).map(lambda n: n * 2**59), unique=True),
         ),
         max_size=30,
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_it_is_a_set_of_hashes_of_articles(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, list[int]]]
 ) -> None:
-    model: set[tuple[int, int]] = set()
+    model: dict[int, set[int]] = {}
     with open_writer(tmp_path_factory.mktemp("db") / "x.db") as db, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(postings, "_WAITING", 0)
+        patch.setattr(postings, "_WAIT", 0)
+        store = Store(db)
+        keeper = store._postings
         for what, article, hashes in steps:
-            pairs = {(value, article) for value in hashes}
-            if what == "add":
-                postings.add(db, article, [value for value, _ in pairs - model])
-                model |= pairs
+            if what in ("insert", "add") and article not in model:
+                (keeper.add(article, hashes) if what == "add" else keeper.insert([(article, hashes)]))
+                model[article] = set(hashes)
             elif what == "remove":
-                postings.remove(db, article, hashes)
-                model -= pairs
-            else:
-                Postings(db).settle()
-            assert set(rows(db)) == model
-            found = postings.look_up(db, hashes)
-            assert {(value, each) for value, articles in found.items() for each in articles} == {
-                (value, each) for value, each in model if value in hashes
-            }
-        assert len(rows(db)) == len(model)
+                keeper.remove(article, sorted(model.pop(article, ())))
+            elif what == "move":
+                keeper.settle()
+            elif what == "restart":
+                keeper.forget()
+            elif what == "undo":
+                with pytest.raises(LookupError), store.transaction():
+                    keeper.clear()
+                    keeper.insert([(9, hashes)])
+                    with pytest.raises(KeyError), store.part():
+                        keeper.insert([(8, hashes)])
+                        raise KeyError
+                    assert found(keeper, hashes) == {(value, 9) for value in hashes}
+                    raise LookupError
+            elif what == "sweep":
+                keeper.sweep(article, 100)
+                keeper.sweep(article, 100)
+                model = {number: values for number, values in model.items() if number >= article}
+            pairs = {(value, number) for number, values in model.items() for value in values}
+            assert set(indexed(db)) == pairs
+            for reader in (keeper, Stored(db)):
+                assert found(reader, hashes) == {pair for pair in pairs if pair[0] in hashes}
+
+
+def test_what_comes_in_one_transaction_does_not_fill_the_memory(
+    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postings, "_WAIT", 100)
+    keeper = Postings(db)
+    for article in range(1, 20):
+        keeper.insert([(article, range(article * 1000, article * 1000 + 50))])
+    assert len(keeper._waiting) == 250
+    assert len(moved(db)) == 14 * 50
+    assert found(keeper, [1000, 19_049]) == {(1000, 1), (19_049, 19)}
+
+
+def test_a_move_that_fails_loses_nothing(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings, "_WAIT", 3)
+    keeper, hashes = Postings(db), [n * 2**60 for n in range(4)]
+    keeper.insert([(1, hashes)])
+    db.execute("CREATE TEMP TRIGGER full BEFORE INSERT ON _moving BEGIN SELECT raise(ABORT, 'full'); END")
+    with pytest.raises(sqlite3.IntegrityError, match="full"):
+        keeper.settle()
+    assert not db.in_transaction
+    assert (moved(db), found(keeper, hashes)) == ([], {(value, 1) for value in hashes})
+    db.execute("DROP TRIGGER full")
+    keeper.settle()
+    assert (moved(db), found(keeper, hashes)) == ([(0, 1)], {(value, 1) for value in hashes})
 
 
 def test_a_hash_is_kept_for_so_many_articles_only(db: sqlite3.Connection) -> None:
+    keeper = Postings(db)
     for article in range(1, 40):
-        if article == 20:
-            db.execute("INSERT INTO _fingerprints SELECT * FROM _fresh")
-            db.execute("DELETE FROM _fresh")
-        postings.add(db, article, (7, 1000 + article))
-    found = postings.look_up(db, (7, 1039))
-    assert found == {7: list(range(1, postings.MOST + 1)), 1039: [39]}
+        if article < 20:
+            keeper.insert([(article, postings.wanted((7, 1000 + article), keeper.look_up((7,))))])
+        else:
+            keeper.add(article, (7, 1000 + article))
+    assert keeper.look_up((7, 1039)) == {7: list(range(1, postings.MOST + 1)), 1039: [39]}
 
 
-def test_what_is_older_than_the_window_leaves_both_tables(db: sqlite3.Connection) -> None:
-    postings.insert(db, [(article, range(article * 100, article * 100 + 9)) for article in range(1, 11)])
-    db.execute("INSERT INTO _fingerprints SELECT * FROM _fresh WHERE article_id % 2")
-    db.execute("DELETE FROM _fresh WHERE article_id % 2")
-    gone = [postings.sweep(db, 6, 20) for _ in range(4)]
-    assert (sum(gone), gone[0]) == (45, 18 + 21)  # all of the small table, and some of the large one
-    assert {article for _, article in rows(db)} == {6, 7, 8, 9, 10}
-    postings.clear(db)
-    assert rows(db) == []
+def test_what_is_older_than_the_window_leaves_both_places(db: sqlite3.Connection) -> None:
+    keeper = Postings(db)
+    for article in range(1, 11):
+        hashes = range(article * 100, article * 100 + 9)
+        (keeper.add(article, hashes) if article % 2 else keeper.insert([(article, hashes)]))
+    gone = [keeper.sweep(6, 20) for _ in range(4)]
+    assert (sum(gone), gone[0]) == (45, 18 + 21)  # all that wait, and some of the table
+    assert {article for _, article in indexed(db)} == {6, 7, 8, 9, 10}
+    assert found(keeper, [200, 600]) == {(600, 6)}
+    keeper.clear()
+    assert (indexed(db), found(keeper, [600])) == ([], set())
+
+
+def test_a_file_of_before_has_all_its_hashes_in_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "USER_VERSION", 5)
+        patch.setattr(schema.migrate, "__defaults__", (schema.STEPS[:5],))
+        with open_writer(tmp_path / "x.db") as db:
+            db.execute("INSERT INTO _fingerprints VALUES (1, 1), (2, 1)")
+            db.execute("INSERT INTO _fresh VALUES (2, 1), (2, 2), (3, 2)")
+    with open_writer(tmp_path / "x.db") as db:
+        assert moved(db) == [(1, 1), (2, 1), (2, 2), (3, 2)]
+        assert found(Postings(db), [2]) == {(2, 1), (2, 2)}
+
+
+# The table in memory.
+
+
+def every(table: Waiting) -> list[Pair]:
+    """All that is in it."""
+    return sorted(table._pairs(0, len(table._hashes)))
+
+
+def portions(table: Waiting) -> list[list[Pair]]:
+    """All that is in it, as it goes on."""
+    taken, hand = [], 0
+    while True:
+        pairs, hand = table.take(hand)
+        taken.append(pairs)
+        if not hand:
+            return taken
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["add", "add", "add", "remove", "take"]),
+            st.integers(1, 3),
+            st.sets(st.sampled_from([n * 2**54 + m for n in (0, 1, 2, 254, 255) for m in (0, 1, 2**48, 2**54 - 1)])),
+        ),
+        max_size=25,
+    )
+)
+@settings(max_examples=200, deadline=None)
+def test_in_memory_it_is_a_set_of_pairs_also_where_all_want_the_same_place(
+    steps: list[tuple[str, int, set[int]]],
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(waiting, "_LEAST", 8)
+        table, model, hand = Waiting(), set[Pair](), 0
+        for what, article, hashes in steps:
+            pairs = {(value, article) for value in hashes}
+            if what == "add":
+                table.add(article, [value for value, _ in sorted(pairs - model)])
+                model |= pairs
+            elif what == "remove":
+                table.remove(article, hashes)
+                model -= pairs
+            else:
+                taken, end = table.take(hand)
+                assert taken == sorted(taken)
+                assert {*taken} <= model
+                assert {pair for pair in model if hand <= pair[0] < (end or 2**62)} <= {*taken}
+                model -= {*taken}
+                hand = end
+            assert len(table) == len(model)
+            assert every(table) == sorted(model)
+            asked = hashes | {5}
+            assert sorted(table.find(asked)) == sorted(pair for pair in model if pair[0] in asked)
+
+
+def test_a_round_takes_all_in_portions_as_large_as_each_other() -> None:
+    dice, table = random.Random(6), Waiting()
+    values = [dice.randrange(2**62) for _ in range(40_000)]
+    for article in range(100):
+        table.add(article + 1, values[article * 400 : article * 400 + 400])
+    taken = portions(table)
+    assert [value for pairs in taken for value, _ in pairs] == sorted(values)
+    assert max(map(len, taken)) < 4 * len(values) / len(taken)
+    assert (len(table), every(table)) == (0, [])
+
+
+def test_what_was_removed_takes_no_room_for_good() -> None:
+    table = Waiting()
+    for turn in range(2000):
+        values = [(turn * 97 + n) * 0x9E3779B97F4A7C15 % 2**62 for n in range(50)]
+        table.add(1, values)
+        table.remove(1, values)
+    assert len(table._hashes) < 20_000

@@ -16,15 +16,15 @@ from aggregator.app import Aggregator
 from aggregator.config import Dedupe
 from aggregator.engine import Here
 from aggregator.model import Subscription
-from aggregator.store import Store, open_writer, renewal, schema
+from aggregator.store import Postings, Store, open_writer, renewal, schema
 from aggregator.store.times import to_text
 from aggregator.stories import Editor
 from tests.conftest import NOW, Answer, Post, Web, config_for, rss
 from tests.test_dedupe import MOLE, OWN, filler
+from tests.test_postings import indexed
 from tests.test_replay import item
 
 SINCE = NOW - timedelta(days=30)
-HASHES = "SELECT DISTINCT article_id FROM _postings ORDER BY 1"
 
 
 def old_file(path: Path, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,23 +64,23 @@ def test_the_index_is_made_anew_step_by_step_the_newest_first(tmp_path: Path, mo
     with open_writer(path) as db:
         assert db.execute("SELECT sum(length(faint)) FROM _sources").fetchone()[0] == 80
         steps = []
-        while done := renewal.renew(db, SINCE, 12):
+        while done := renewal.renew(Postings(db), SINCE, 12):
             steps.append(done)
-            assert [row[0] for row in db.execute(HASHES)] == list(range(41 - sum(steps), 41))
+            assert {article for _, article in indexed(db)} == {*range(41 - sum(steps), 41)}
         assert steps == [12, 12, 7]  # what is older than the window stays out
         assert db.execute("SELECT count(*) FROM _boilerplate").fetchone()[0] == 0
         text, title = db.execute("SELECT content_text, title FROM articles WHERE id = 20").fetchone()
-        stored = {row[0] for row in db.execute("SELECT hash FROM _postings WHERE article_id = 20")}
+        stored = {value for value, article in indexed(db) if article == 20}
         assert stored == set(dedupe.hashes(text, title))
-        assert renewal.renew(db, SINCE, 12) == 0
+        assert renewal.renew(Postings(db), SINCE, 12) == 0
 
 
 def test_a_copy_of_an_old_article_is_found_and_indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.db"
     old_file(path, 5, monkeypatch)
     with open_writer(path) as db:
-        renewal.renew(db, SINCE, 100)
         store = Store(db)
+        store.renew(SINCE, 100)
         feeds = {1: Subscription("https://a.example/feed"), 2: Subscription("https://b.example/feed")}
         with store.batch():
             store.feeds.sync(tuple(feeds.values()), NOW)
@@ -103,7 +103,7 @@ def test_a_daemon_does_some_of_it_at_once_and_the_rest_between_polls(
         async with Aggregator(config, Here(), lambda: NOW) as aggregator:
             counts = []
             for _ in range(5):
-                counts.append(await aggregator.read(lambda read: len(read.connection.execute(HASHES).fetchall())))
+                counts.append(await aggregator.read(lambda read: len({a for _, a in indexed(read.connection)})))
                 await aggregator.upkeep()
             return counts
 

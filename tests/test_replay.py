@@ -17,6 +17,7 @@ from aggregator.replay import Replay, replay
 from aggregator.store import Store, open_writer, probe
 from tests.conftest import NOW
 from tests.test_dedupe import BEES, MOLE, OWN, filler
+from tests.test_postings import indexed
 from tests.test_stories import Desk
 
 STRIP = "This release was put together by the joint news desk of the six northern harbours for its partners."
@@ -52,12 +53,12 @@ def again(desk: Desk) -> Replay:
 
 
 def postings(desk: Desk) -> list[tuple[int, int]]:
-    return [tuple(row) for row in desk.store.connection.execute("SELECT * FROM _postings ORDER BY hash, article_id")]
+    return indexed(desk.store.connection)
 
 
 def orphans(desk: Desk) -> int:
-    query = "SELECT count(*) FROM _postings WHERE article_id NOT IN (SELECT id FROM articles)"
-    return int(desk.store.connection.execute(query).fetchone()[0])
+    known = {row[0] for row in desk.store.connection.execute("SELECT id FROM articles")}
+    return sum(article not in known for _, article in postings(desk))
 
 
 TEXT = f"{STRIP}\n\n{OWN[MOLE]}"

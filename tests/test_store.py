@@ -313,7 +313,7 @@ def test_a_pruned_story_is_gone_wholly_and_does_not_come_back(store: Store) -> N
     assert put(store, old, again, other_id) == []
     assert [row["title"] for row in Read(store.connection).latest(9)] == ["Title of young"]
     assert Read(store.connection).search('"old"', 9) == []
-    for table in ("_sources", "_postings", "_verdicts"):
+    for table in ("_sources", "_waiting", "_fingerprints", "_verdicts"):
         (orphans,) = store.connection.execute(
             f"SELECT count(*) FROM {table} WHERE article_id NOT IN (SELECT id FROM articles)"
         ).fetchone()

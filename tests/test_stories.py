@@ -19,11 +19,12 @@ from aggregator.config import Dedupe
 from aggregator.digest import Item, digest_entry, packed
 from aggregator.model import Entry, Subscription, Text
 from aggregator.replay import replay
-from aggregator.store import Read, Store, StoreIndex, open_writer
+from aggregator.store import Read, Store, Stored, StoreIndex, open_writer
 from aggregator.stories import Editor
 from tests.conftest import NOW
 from tests.data.dedupe import corpus
 from tests.test_dedupe import BEES, MOLE, OWN, filler
+from tests.test_postings import indexed
 
 
 class Desk:
@@ -128,11 +129,10 @@ def test_the_window_ends_and_what_is_older_leaves_the_index(desk: Desk) -> None:
     desk.now += timedelta(days=31)
     b = desk.put("b", MOLE, FULL)
     assert desk.stories() == [[a], [b]]
-    count = "SELECT count(*) FROM _postings WHERE article_id = ?"
     connection = desk.store.connection
-    before = connection.execute(count, (b,)).fetchone()[0]
+    before = sum(article == b for _, article in indexed(connection))
     assert sum(desk.store.sweep(desk.now - timedelta(days=30), 5) for _ in range(40)) == before
-    assert [connection.execute(count, (article,)).fetchone()[0] for article in (a, b)] == [0, before]
+    assert [sum(having == article for _, having in indexed(connection)) for article in (a, b)] == [0, before]
 
 
 def test_joins_that_rested_on_boilerplate_are_looked_at_again(desk: Desk) -> None:
@@ -244,7 +244,8 @@ def facts(store: Store) -> list[tuple[object, ...]]:
         "SELECT id, uid, title, url, lead_article_id, published_at, updated_at, first_seen_at, copies FROM stories",
         "SELECT article_id, against_id, kind, reason, similarity, other, shared FROM _verdicts ORDER BY 1",
         "SELECT article_id, hash, text_hash, entry FROM _sources ORDER BY 1",
-        "SELECT * FROM _postings",
+        "SELECT * FROM _fingerprints",
+        "SELECT * FROM _waiting",
         "SELECT * FROM _boilerplate",
         "SELECT * FROM _entries ORDER BY 1",
         "SELECT rowid, title FROM articles_fts ORDER BY 1",
@@ -254,8 +255,8 @@ def facts(store: Store) -> list[tuple[object, ...]]:
 
 def test_what_a_feeds_own_boilerplate_leaves_is_looked_up_also_where_few_hashes_are_left(desk: Desk) -> None:
     article, connection = desk.put("a", MOLE, FULL), desk.store.connection
-    common = [row[0] for row in connection.execute("SELECT hash FROM _postings LIMIT 2")]
-    own, index = range(1, 8), StoreIndex(connection)
+    common = [value for value, _ in indexed(connection)[:2]]
+    own, index = range(1, 8), StoreIndex(Stored(connection))
     hashes = [99, *own, *common]
     assert list(index.postings(hashes)) == []
     desk.store.stories.learn(own, desk.ids["b"], NOW)

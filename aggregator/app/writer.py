@@ -147,16 +147,12 @@ class Writer:
 
     def _commit_safely(self, outcome: Outcome) -> Poll:
         """One poll, or that it could not be stored."""
-        execute = self.store.connection.execute
-        execute("SAVEPOINT poll")
         try:
-            poll = self._commit(outcome)
+            with self.store.part():
+                return self._commit(outcome)
         except _NOT_STORABLE as error:
-            execute("ROLLBACK TO poll")
             reason = FetchError(f"could not be stored: {error}", outcome.status)
-            poll = self._commit(self._failed(outcome.due, reason, outcome.at))
-        execute("RELEASE poll")
-        return poll
+            return self._commit(self._failed(outcome.due, reason, outcome.at))
 
     def _commit(self, outcome: Outcome) -> Poll:
         feed, now = outcome.due.feed, outcome.at
@@ -242,7 +238,7 @@ class Writer:
 
     def _renew(self, now: datetime, most: int) -> int:
         with self.store.transaction():
-            return renewal.renew(self.store.connection, now - self.config.dedupe.window, most)
+            return self.store.renew(now - self.config.dedupe.window, most)
 
     def _aged(self, now: datetime) -> datetime:
         """The time to judge age by. Ask with what the clock shows: an answer asked about again would end the doubt."""

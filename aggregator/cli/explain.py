@@ -13,7 +13,7 @@ from aggregator import dedupe
 from aggregator.cli.group import FAILED, load, main, stop, with_config, with_json
 from aggregator.cli.tables import print_json
 from aggregator.config import Config
-from aggregator.store import Read, Row, StoreIndex, open_reader, probe
+from aggregator.store import Read, Row, Stored, StoreIndex, open_reader, probe
 from aggregator.store.times import from_text
 from aggregator.stories import scope
 from aggregator.terminal import printable
@@ -74,7 +74,7 @@ class _Explainer:
             feed["id"]: by_url[feed["configured_url"]] for feed in read.feeds() if feed["configured_url"] in by_url
         }
         self.probe = probe(read.connection, row["id"])
-        self.index = StoreIndex(read.connection, from_text(row["first_seen_at"]) - config.dedupe.window)
+        self.index = StoreIndex(Stored(read.connection), from_text(row["first_seen_at"]) - config.dedupe.window)
         self.limits = dedupe.Limits(config.dedupe.threshold, scope(config.dedupe, feeds, row["feed_id"]))
         self.boilerplate = dedupe.overlooked(self.probe, self.index)
 

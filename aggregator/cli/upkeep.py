@@ -19,6 +19,7 @@ from aggregator.schedule.ages import Ages
 from aggregator.store import (
     Check,
     Expired,
+    Postings,
     Read,
     Retention,
     checks,
@@ -172,7 +173,7 @@ def prune(config_path: Path, as_json: bool, dry_run: bool) -> None:
 def _would_prune(config: Config) -> Expired:
     now, keep = datetime.now(UTC), config.retention.keep
     with open_reader(config.database) as connection:
-        return Retention(connection).expired(None if keep == "forever" else now - keep, now - POLLS_KEPT)
+        return Retention(Postings(connection)).expired(None if keep == "forever" else now - keep, now - POLLS_KEPT)
 
 
 async def _prune(config: Config) -> None:

@@ -8,7 +8,8 @@ arrivals   the new articles of a document, written together
 polls      a poll before and after (Due, Outcome); quiet: those that brought nothing, stored together
 memory     what the next digest of a feed needs to know
 wal        keeps the log small while others read
-index      what matching looks up; postings: the fingerprints in it; renewal: makes them anew where the hashes have changed
+index      what matching looks up; postings: the fingerprints in it, waiting: those not in their table yet; renewal: makes
+           them anew where the hashes have changed
 read       what is published and shown: read-only
 pages      what the pages for people show: read-only, each query bounded
 query      what a person types into a search
@@ -26,6 +27,7 @@ from aggregator.store.memory import Memory
 from aggregator.store.metadata import metadata
 from aggregator.store.pages import Before, Pages, Slow, Wanted, open_pages
 from aggregator.store.polls import Due, Outcome
+from aggregator.store.postings import Postings, Stored
 from aggregator.store.query import to_match, unspaced
 from aggregator.store.read import Choice, Read, Row, unpack
 from aggregator.store.retention import Expired, Retention
@@ -45,6 +47,7 @@ __all__ = [
     "Memory",
     "Outcome",
     "Pages",
+    "Postings",
     "Read",
     "Retention",
     "Row",
@@ -52,6 +55,7 @@ __all__ = [
     "Slow",
     "Store",
     "StoreIndex",
+    "Stored",
     "Wanted",
     "checks",
     "copy",

@@ -39,7 +39,7 @@ class Arrivals:
         self._guids = index.stored(connection, f"articles WHERE feed_id = {feed:d} AND guid = value", guids)
         self._named = index.stored(connection, "stories WHERE uid = value", guids)
         self._texts = {article.content_text: text_hash(article.content_text) for article in articles}
-        self._known: index.Known = index.known(connection, feed, articles, self._texts)
+        self._known: index.Known = index.known(stored, feed, articles, self._texts)
         self._is_exact = True
         self._waiting: set[object] = set()  # hashes, addresses and texts of those that wait
         self._next_article = self._next_story = 0

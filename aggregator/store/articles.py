@@ -12,8 +12,9 @@ from typing import Literal
 from aggregator import clean
 from aggregator.digest import Item
 from aggregator.model import Article, Source, Verdict
-from aggregator.store import index, postings
+from aggregator.store import index
 from aggregator.store.hashes import text_hash
+from aggregator.store.postings import Postings
 from aggregator.store.times import to_text
 
 # The columns of an article that its feed decides, in the order of `content`.
@@ -44,8 +45,9 @@ class Saved:
 class Articles:
     """The tables articles, _sources and _edges."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
+    def __init__(self, stored: Postings) -> None:
+        self._index = stored
+        self.connection = stored.connection
 
     def revise(self, row: sqlite3.Row, item: Item, now: datetime) -> Saved:
         """Stores an item as a revision of the article in `row`, as `stored` gave it."""
@@ -66,8 +68,8 @@ class Articles:
         # The same text may have another one: what the feed repeats has become more, or less.
         before = index.fingerprint(row)
         if before != article.fingerprint:
-            postings.remove(self.connection, number, before)
-            postings.add(self.connection, number, article.fingerprint)
+            self._index.remove(number, before)
+            self._index.add(number, article.fingerprint)
         return Saved(number, "changed" if changed else "same", article.fingerprint)
 
     def stored(self, feed: int, article: Article, guids: Collection[str]) -> sqlite3.Row | None:

@@ -12,8 +12,8 @@ from typing import Any
 from aggregator import dedupe
 from aggregator.dedupe import Candidate, Posting, Probe
 from aggregator.model import Article
-from aggregator.store import postings
 from aggregator.store.hashes import text_hash
+from aggregator.store.postings import Stored
 from aggregator.store.times import to_text
 
 _COLUMNS = (
@@ -51,15 +51,16 @@ def newcomer(feed: int, article: Article) -> Probe:
     return Probe(feed, article.title, article.url, article.content_text, article.fingerprint, media=media)
 
 
-def known(connection: sqlite3.Connection, feed: int, articles: Sequence[Article], texts: Mapping[str, bytes]) -> Known:
+def known(hashed: Stored, feed: int, articles: Sequence[Article], texts: Mapping[str, bytes]) -> Known:
     """What the file has of a feed's new articles; `texts` are theirs, with their hashes."""
+    connection = hashed.connection
     spellings = [url for article in articles for url in dedupe.addresses(article.url)]
     hashes = sorted({value for article in articles for value in article.fingerprint})
     everywhere, in_feed = _boilerplate(connection, hashes, feed)
     return Known(
         stored(connection, "articles WHERE url = value", spellings),
         _having(connection, texts),
-        postings.look_up(connection, [value for value in hashes if value not in everywhere] if everywhere else hashes),
+        hashed.look_up([value for value in hashes if value not in everywhere] if everywhere else hashes),
         everywhere | in_feed,
         everywhere,
     )
@@ -134,12 +135,13 @@ class StoreIndex:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        hashed: Stored,
         since: datetime | None = None,
         first: int | None = None,
         known: Known | None = None,
     ) -> None:
-        self.connection = connection
+        self._hashed = hashed
+        self.connection = connection = hashed.connection
         self.since = to_text(since) if since else ""
         self.first = (first_since(connection, since) if since else 0) if first is None else first
         self.known = known
@@ -164,7 +166,7 @@ class StoreIndex:
         if self.known is None:
             everywhere, in_feeds = _boilerplate(self.connection, hashes)
             boilerplate = everywhere | in_feeds  # whoever asks has a feed, and overlooks its own
-            found = postings.look_up(self.connection, [value for value in hashes if value not in everywhere])
+            found = self._hashed.look_up([value for value in hashes if value not in everywhere])
         else:
             boilerplate, known = self.known.boilerplate, self.known.postings
             found = {value: known[value] for value in hashes if value in known}
@@ -190,7 +192,7 @@ class StoreIndex:
         """In how many stories, at least, the most frequent of these hashes is: no more are counted than tell that it is
         boilerplate, and what has left the window isn't."""
         everywhere, _ = _boilerplate(self.connection, hashes)
-        found = postings.look_up(self.connection, hashes)
+        found = self._hashed.look_up(hashes)
         count = "SELECT count(DISTINCT story_id) FROM articles WHERE id IN (SELECT value FROM json_each(?))"
         counted = [
             int(self.connection.execute(count, (json.dumps(articles),)).fetchone()[0]) for articles in found.values()

@@ -21,6 +21,7 @@ from aggregator import dedupe
 from aggregator.errors import StoreError
 from aggregator.store.database import open_reader
 from aggregator.store.index import StoreIndex, probe
+from aggregator.store.postings import Stored
 from aggregator.store.query import to_match
 from aggregator.store.read import Row
 from aggregator.store.tags import HAS_TAG, TAGGED
@@ -210,7 +211,7 @@ class Pages:
     def boilerplate(self, article: int) -> list[str]:
         """The passages of an article that matching overlooks, since so many stories have them."""
         seen = probe(self.connection, article)
-        known = dedupe.overlooked(seen, StoreIndex(self.connection))
+        known = dedupe.overlooked(seen, StoreIndex(Stored(self.connection)))
         return [passage.text for passage in dedupe.standing(dedupe.Text(seen.title, seen.text, known))]
 
     def feeds(self) -> list[Row]:

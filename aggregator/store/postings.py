@@ -1,100 +1,181 @@
 """The stored fingerprints: which articles have a hash.
 
 Hashes are spread evenly, so an article's lie on as many pages as there are of them, and to write these pages would cost
-more than all else that is stored of it. New ones therefore wait in a small table, `_fresh`, and go on to the large one a
-range of hashes at a time, which writes each of its pages once for many articles (O'Neil and others, "The log-structured
-merge-tree", 1996). The view `_postings` has both.
+more than all else that is stored of it. New ones therefore wait in memory (`waiting`), and go on to the table a portion
+of hashes at a time, which writes each of its pages once for many articles (O'Neil and others, "The log-structured
+merge-tree", 1996). The table `_waiting` has them by article, for whoever opens the file next.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+import struct
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import groupby
+
+from aggregator.store.waiting import Waiting
 
 MOST = 24  # articles one hash is kept for
-_RANGES = 256
-_WIDTH = 2**62 // _RANGES
+_WAIT = 160_000  # hashes that wait in all, 4 MiB; some hundred go on together
 # In order, one look-up for each: IN would sort them into a table of its own first, which takes as long again.
-_LOOK_UP = " UNION ALL ".join(
-    f"SELECT hash, article_id FROM json_each(?1) CROSS JOIN {table} ON hash = value"
-    for table in ("_fingerprints", "_fresh")
-)
-_COUNTED = 100  # times that it is asked whether too many wait, to each time that they are counted
-_WAITING = 128_000  # hashes that wait in all; some thousand of them in the range that goes on next
+_LOOK_UP = "SELECT hash, article_id FROM json_each(?) CROSS JOIN _fingerprints ON hash = value"
+_INSERT = "INSERT OR IGNORE INTO _fingerprints VALUES (?, ?)"
 
 
-class Postings:
-    """The tables _fingerprints and _fresh, for whoever writes."""
+class Stored:
+    """The tables _fingerprints and _waiting, for whoever reads the file."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self._hand: int | None = None  # the range that has waited longest
-        self._waiting = 0  # about so many wait
-        self._looks = 0
 
-    def insert(self, articles: Iterable[tuple[int, Sequence[int]]]) -> None:
+    def look_up(self, hashes: Collection[int]) -> dict[int, list[int]]:
+        """The articles that have each of these hashes; none that nobody has."""
+        asked = frozenset(hashes)
+        waiting = [
+            (value, article)
+            for article, packed in self.connection.execute("SELECT article_id, hashes FROM _waiting")
+            for value in asked.intersection(_unpacked(packed))
+        ]
+        return _grouped([*self._moved(hashes), *waiting])
+
+    def _moved(self, hashes: Collection[int]) -> list[sqlite3.Row]:
+        return self.connection.execute(_LOOK_UP, (json.dumps(sorted(hashes)),)).fetchall()
+
+
+class Postings(Stored):
+    """The same for the one who writes. What is done stands as long as its transaction does; call `forget` when one was
+    rolled back."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self._memory: Waiting | None = None
+        self._hand = 0  # the hash up to which they have gone on in this round
+        self._upto = 0  # the last article that came before this round
+        self._is_empty = False  # whether none has gone on yet
+
+    def forget(self) -> None:
+        """Forgets what is in memory; the file has it."""
+        self._memory = None
+
+    def look_up(self, hashes: Collection[int]) -> dict[int, list[int]]:
+        """As of `Stored`."""
+        waiting = self._waiting.find(hashes)
+        moved = [] if self._is_empty else self._moved(hashes)
+        return _grouped([*moved, *waiting]) if moved or waiting else {}
+
+    def insert(self, articles: Sequence[tuple[int, Sequence[int]]]) -> None:
         """Puts articles into the index that are not there: (article, hashes)."""
-        rows = list(articles)
-        insert(self.connection, rows)
-        self._waiting += sum(len(hashes) for _, hashes in rows)
+        waiting = self._waiting
+        if len(waiting) > 2 * _WAIT:  # in one transaction: they are too many to wait for its end
+            for article, hashes in articles:
+                self._put(article, hashes)
+            return
+        self.connection.executemany(
+            "INSERT INTO _waiting VALUES (?, ?, ?)",
+            ((article, self._hand, _packed(hashes)) for article, hashes in articles),
+        )
+        for article, hashes in articles:
+            waiting.add(article, hashes)
+        if (
+            articles and articles[0][0] <= self._upto
+        ):  # the newest articles were removed, and their numbers are given again
+            self._turn(self._hand, articles[0][0] - 1)
+
+    def add(self, article: int, hashes: Sequence[int]) -> None:
+        """Puts an article into the index that is not there, but is no new one."""
+        self._put(article, wanted(hashes, self.look_up(hashes)))
+
+    def remove(self, article: int, hashes: Sequence[int]) -> None:
+        """Takes an article out of the index; `hashes` are those of the text it was put in with."""
+        self._waiting.remove(article, hashes)
+        self.connection.execute("DELETE FROM _waiting WHERE article_id = ?", (article,))
+        pairs = ((value, article) for value in hashes)
+        self.connection.executemany("DELETE FROM _fingerprints WHERE hash = ? AND article_id = ?", pairs)
+
+    def clear(self) -> None:
+        """Empties the index."""
+        for table in ("_fingerprints", "_waiting", "_moving", "_sweep"):
+            self.connection.execute(f"DELETE FROM {table}")
+        self.forget()
 
     def settle(self) -> None:
-        """Moves on what has waited long enough, a range in a transaction of its own: the pages that this writes are the
+        """Moves on what has waited long enough, a portion in a transaction of its own: the pages that this writes are the
         more, the more articles there are, and together with an article's they would not fit in the cache. Call between
         transactions."""
-        # To count them costs as much as to move some, so it is done now and then: what was rolled back, or goes in and out
-        # by twos and threes when articles change, is no matter till then.
-        if self._looks % _COUNTED == 0:
-            self._count()
-        self._looks += 1
-        while self._waiting > _WAITING:
-            moved = self._move_on()
-            if moved:
-                self._waiting -= moved
-            else:
-                self._count()
+        while len(self._waiting) > _WAIT:
+            self._move_on()
 
-    def _count(self) -> None:
-        self._waiting = self.connection.execute("SELECT count(*) FROM _fresh").fetchone()[0]
+    def sweep(self, first: int, most: int) -> int:
+        """Takes some of the articles below `first` out of the index, from where the last sweep ended; gives how many hashes.
 
-    def _move_on(self) -> int:
-        """Moves one range; gives how many hashes."""
+        It goes round by hash, not by article: that needs no second index, which would double the size of this one.
+        """
         execute = self.connection.execute
-        if self._hand is None:
-            fullest = "SELECT hash / ? AS range FROM _fresh GROUP BY range ORDER BY count(*) DESC LIMIT 1"
-            self._hand = next((int(row[0]) for row in execute(fullest, (_WIDTH,))), 0)
-        bounds = (self._hand * _WIDTH, (self._hand + 1) * _WIDTH)
+        row = execute("SELECT hash FROM _sweep").fetchone()
+        hand = row[0] if row else -1
+        end = execute(
+            "SELECT hash FROM _fingerprints WHERE hash > ? ORDER BY hash LIMIT 1 OFFSET ?", (hand, most)
+        ).fetchone()
+        upto = end[0] if end else 2**62
+        before = execute("SELECT article_id, hashes FROM _waiting WHERE article_id < ?", (first,)).fetchall()
+        for article, hashes in before:
+            self._waiting.remove(article, _unpacked(hashes))
+        execute("DELETE FROM _waiting WHERE article_id < ?", (first,))
+        gone = execute(
+            "DELETE FROM _fingerprints WHERE hash > ? AND hash <= ? AND article_id < ?", (hand, upto, first)
+        ).rowcount
+        execute("INSERT OR REPLACE INTO _sweep (id, hash) VALUES (1, ?)", (upto if end else -1,))
+        return int(gone) + sum(len(hashes) // 8 for _, hashes in before)
+
+    def _put(self, article: int, hashes: Iterable[int]) -> None:
+        self.connection.executemany(_INSERT, ((value, article) for value in sorted(hashes)))
+        self._is_empty = False
+
+    @property
+    def _waiting(self) -> Waiting:
+        if self._memory is None:
+            self._memory = self._read()
+        return self._memory
+
+    def _read(self) -> Waiting:
+        """What waits by the file: what the hand has not passed since it was put in."""
+        execute = self.connection.execute
+        self._hand, self._upto = execute("SELECT hash, upto FROM _moving").fetchone() or (0, 0)
+        self._is_empty = execute("SELECT 1 FROM _fingerprints LIMIT 1").fetchone() is None
+        waiting = Waiting()
+        for article, begun, hashes in execute("SELECT article_id, hand, hashes FROM _waiting"):
+            if article <= self._upto:  # of the round before
+                left = [value for value in _unpacked(hashes) if self._hand <= value < begun]
+            else:
+                left = [value for value in _unpacked(hashes) if not begun <= value < self._hand]
+            waiting.add(article, left)
+        return waiting
+
+    def _move_on(self) -> None:
+        """Moves a portion."""
+        execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         try:
-            execute(
-                "INSERT OR IGNORE INTO _fingerprints SELECT hash, article_id FROM _fresh WHERE hash >= ? AND hash < ? "
-                "ORDER BY hash, article_id",
-                bounds,
-            )
-            moved = execute("DELETE FROM _fresh WHERE hash >= ? AND hash < ?", bounds).rowcount
+            pairs, hand = self._waiting.take(self._hand)
+            self.connection.executemany(_INSERT, pairs)
+            upto = self._upto
+            if not hand:  # a round is over: what came before it has all gone on, of what came meanwhile some has
+                execute("DELETE FROM _waiting WHERE article_id <= ? OR hand = 0", (upto,))
+                upto = execute("SELECT ifnull(max(article_id), 0) FROM _waiting").fetchone()[0]
+            self._turn(hand, upto)
+            execute("COMMIT")
         except BaseException:
-            execute("ROLLBACK")
+            self.forget()
+            if self.connection.in_transaction:  # a full disk ends it by itself
+                execute("ROLLBACK")
             raise
-        execute("COMMIT")
-        self._hand = (self._hand + 1) % _RANGES
-        return moved
+        self._is_empty = False
 
-
-def look_up(connection: sqlite3.Connection, hashes: Iterable[int]) -> dict[int, list[int]]:
-    """The articles that have each of these hashes; none that nobody has."""
-    found: defaultdict[int, list[int]] = defaultdict(list)
-    for value, article in connection.execute(_LOOK_UP, (json.dumps(sorted(hashes)),)):
-        found[value].append(article)
-    return dict(found)
-
-
-def insert(connection: sqlite3.Connection, articles: Iterable[tuple[int, Sequence[int]]]) -> None:
-    """Puts articles into the index that are not there: (article, hashes)."""
-    # One statement for an article, not for a hash: a third less time, of which Python and its lock take more than SQLite.
-    query = "INSERT OR IGNORE INTO _fresh SELECT value, ?1 FROM json_each(?2)"
-    connection.executemany(query, ((article, json.dumps(list(hashes))) for article, hashes in articles))
+    def _turn(self, hand: int, upto: int) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO _moving (id, hash, upto) VALUES (1, ?, ?)", (hand, upto))
+        self._hand, self._upto = hand, upto
 
 
 def wanted(hashes: Sequence[int], found: Mapping[int, Sequence[int]]) -> Sequence[int]:
@@ -105,38 +186,17 @@ def wanted(hashes: Sequence[int], found: Mapping[int, Sequence[int]]) -> Sequenc
     return [value for value in hashes if len(found.get(value, ())) < MOST]
 
 
-def add(connection: sqlite3.Connection, article: int, hashes: Sequence[int]) -> None:
-    """Puts an article into the index."""
-    insert(connection, [(article, wanted(hashes, look_up(connection, hashes)))])
+def _grouped(pairs: Iterable[Sequence[int]]) -> dict[int, list[int]]:
+    """The articles of each hash, in order and each once: what has just gone on may be in both tables."""
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for (value, article), _ in groupby(sorted(tuple(pair) for pair in pairs)):
+        found[value].append(article)
+    return dict(found)
 
 
-def remove(connection: sqlite3.Connection, article: int, hashes: Sequence[int]) -> None:
-    """Takes an article out of the index; `hashes` are those of the text it was put in with."""
-    rows = [(value, article) for value in hashes]
-    for table in ("_fresh", "_fingerprints"):
-        connection.executemany(f"DELETE FROM {table} WHERE hash = ? AND article_id = ?", rows)
+def _packed(hashes: Sequence[int]) -> bytes:
+    return struct.pack(f"<{len(hashes)}q", *hashes)
 
 
-def clear(connection: sqlite3.Connection) -> None:
-    """Empties the index."""
-    for table in ("_fresh", "_fingerprints", "_sweep"):
-        connection.execute(f"DELETE FROM {table}")
-
-
-def sweep(connection: sqlite3.Connection, first: int, most: int) -> int:
-    """Takes some of the articles below `first` out of the index, from where the last sweep ended; gives how many hashes.
-
-    It goes round by hash, not by article: that needs no second index, which would double the size of this one.
-    """
-    row = connection.execute("SELECT hash FROM _sweep").fetchone()
-    hand = row[0] if row else -1
-    end = connection.execute(
-        "SELECT hash FROM _fingerprints WHERE hash > ? ORDER BY hash LIMIT 1 OFFSET ?", (hand, most)
-    ).fetchone()
-    upto = end[0] if end else 2**62
-    gone = connection.execute("DELETE FROM _fresh WHERE article_id < ?", (first,)).rowcount
-    gone += connection.execute(
-        "DELETE FROM _fingerprints WHERE hash > ? AND hash <= ? AND article_id < ?", (hand, upto, first)
-    ).rowcount
-    connection.execute("INSERT OR REPLACE INTO _sweep (id, hash) VALUES (1, ?)", (upto if end else -1,))
-    return gone
+def _unpacked(data: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(data) // 8}q", data)

@@ -10,18 +10,20 @@ import sqlite3
 from datetime import datetime
 
 from aggregator.dedupe.fingerprint import VERSION
-from aggregator.store import index, postings
+from aggregator.store import index
+from aggregator.store.postings import Postings
 
 AT_ONCE = 10_000  # articles that are put in before the first poll: a few seconds
 STEP = 1000  # at each later look
 
 
-def renew(connection: sqlite3.Connection, since: datetime, most: int) -> int:
+def renew(stored: Postings, since: datetime, most: int) -> int:
     """Puts up to `most` articles first seen since then into the index, where that is of another version; says how many."""
+    connection = stored.connection
     version, upto = connection.execute("SELECT version, upto FROM _renewal").fetchone()
     if version != VERSION:
         # What was learned as boilerplate is learned again from the stories in the window: its words are not known.
-        postings.clear(connection)
+        stored.clear()
         connection.execute("DELETE FROM _boilerplate")
         upto = connection.execute("SELECT ifnull(max(id), 0) + 1 FROM articles").fetchone()[0]
     elif not upto:
@@ -31,7 +33,7 @@ def renew(connection: sqlite3.Connection, since: datetime, most: int) -> int:
         (upto, index.first_since(connection, since), most),
     ).fetchall()
     for row in rows:
-        postings.add(connection, row["id"], index.fingerprint(row))
+        stored.add(row["id"], index.fingerprint(row))
     left = rows[-1]["id"] if len(rows) == most else 0
     connection.execute("UPDATE _renewal SET version = ?, upto = ?", (VERSION, left))
     return len(rows)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from aggregator.digest import Item
-from aggregator.store import index, postings
+from aggregator.store import index
+from aggregator.store.postings import Postings
 from aggregator.store.times import to_text
 
 STORIES = 50  # at most, in one step
@@ -44,8 +44,9 @@ class Expired:
 class Retention:
     """Removes what is older than a time. Each method is one short step inside the caller's transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
+    def __init__(self, stored: Postings) -> None:
+        self._index = stored
+        self.connection = stored.connection
 
     def expired(self, before: datetime | None, polls_before: datetime) -> Expired:
         """What would be removed now; `before` is None where stories are kept forever."""
@@ -76,7 +77,7 @@ class Retention:
             ),
         )
         for row in members:
-            postings.remove(self.connection, row["id"], index.fingerprint(row))
+            self._index.remove(row["id"], index.fingerprint(row))
         self.connection.execute("DELETE FROM articles WHERE story_id IN (SELECT value FROM json_each(?))", (stories,))
         self.connection.execute("DELETE FROM stories WHERE id IN (SELECT value FROM json_each(?))", (stories,))
         return len(rows), len(members)

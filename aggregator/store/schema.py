@@ -330,13 +330,29 @@ CREATE TABLE _fresh (              -- what goes on to _fingerprints, see store/p
 CREATE VIEW _postings AS SELECT hash, article_id FROM _fingerprints UNION ALL SELECT hash, article_id FROM _fresh;
 """
 
+_WAITING = """
+INSERT OR IGNORE INTO _fingerprints SELECT hash, article_id FROM _fresh ORDER BY hash, article_id;
+DROP VIEW _postings;
+DROP TABLE _fresh;
+CREATE TABLE _waiting (            -- fingerprints that are not all in _fingerprints yet, see store/postings
+    article_id INTEGER PRIMARY KEY,
+    hand INTEGER NOT NULL,         -- as in _moving when they were put in
+    hashes BLOB NOT NULL           -- each in 8 bytes, the lowest first
+) STRICT;
+CREATE TABLE _moving (             -- up to which hash those of the articles up to a number have gone on
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    hash INTEGER NOT NULL,
+    upto INTEGER NOT NULL
+) STRICT;
+"""
+
+_SCRIPTS = "\n".join((_MIGRATIONS, _TABLES, _TAGS, _BATCHES, _FRESH, _WAITING))
+_DROPPED = re.findall(r"^DROP (?:TABLE|VIEW) (_\w+)", _SCRIPTS, re.MULTILINE)
 # The names of the private tables and views, in their order: nothing else has to be told of a new one.
 PRIVATE = tuple(
-    re.findall(
-        r"^CREATE (?:TABLE|VIEW) (?:IF NOT EXISTS )?(_\w+)",
-        "\n".join((_MIGRATIONS, _TABLES, _TAGS, _BATCHES, _FRESH)),
-        re.MULTILINE,
-    )
+    name
+    for name in re.findall(r"^CREATE (?:TABLE|VIEW) (?:IF NOT EXISTS )?(_\w+)", _SCRIPTS, re.MULTILINE)
+    if name not in _DROPPED
 )
 
 DOCS: dict[str, dict[str | None, str]] = {
@@ -525,8 +541,13 @@ def lean(db: Database) -> None:
     db.execute("INSERT INTO articles_fts (articles_fts, rank) VALUES ('automerge', 8)")
 
 
+def waiting(db: Database) -> None:
+    """Version 6: new fingerprints wait in memory, and by article in the file."""
+    _run(db, _WAITING)
+
+
 # Step N makes version N of version N - 1; released ones are never changed.
-STEPS: tuple[Step, ...] = (first, tags, batches, fresh, lean)
+STEPS: tuple[Step, ...] = (first, tags, batches, fresh, lean, waiting)
 USER_VERSION = len(STEPS)  # a file with a higher one is refused
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from aggregator.digest import Item
-from aggregator.store import postings
+from aggregator.store import renewal
 from aggregator.store.arrivals import Arrivals
 from aggregator.store.articles import Articles
 from aggregator.store.corrections import Corrections
@@ -31,13 +31,13 @@ class Store:
         self.connection = connection
         self.feeds = Feeds(connection)
         self.hubs = Hubs(connection)
-        self.articles = Articles(connection)
-        self.stories = Stories(connection)
+        self._postings = Postings(connection)
+        self.articles = Articles(self._postings)
+        self.stories = Stories(self._postings)
         self.corrections = Corrections(connection)
-        self.retention = Retention(connection)
+        self.retention = Retention(self._postings)
         self.tags = Tags(connection)
         self._wal = Wal(connection)
-        self._postings = Postings(connection)
         self.entries = Entries(connection)
 
     @contextlib.contextmanager
@@ -46,13 +46,29 @@ class Store:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.connection.execute("COMMIT")
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            self._postings.forget()
+            if self.connection.in_transaction:  # a full disk ends it by itself
+                self.connection.execute("ROLLBACK")
             raise
-        self.connection.execute("COMMIT")
         with contextlib.suppress(sqlite3.OperationalError):  # locked, or full: what was to be stored is stored
             self._postings.settle()
         self._wal.bound()
+
+    @contextlib.contextmanager
+    def part(self) -> Iterator[None]:
+        """A part of a transaction: all of it or nothing."""
+        execute = self.connection.execute
+        execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._postings.forget()
+            if self.connection.in_transaction:
+                execute("ROLLBACK TO part")
+            raise
+        execute("RELEASE part")
 
     @contextlib.contextmanager
     def batch(self) -> Iterator[None]:
@@ -80,7 +96,11 @@ class Store:
 
     def sweep(self, since: datetime, most: int = 50_000) -> int:
         """Takes up to so many hashes of articles of before then out of the index of fingerprints; gives how many."""
-        return postings.sweep(self.connection, first_since(self.connection, since), most)
+        return self._postings.sweep(first_since(self.connection, since), most)
+
+    def renew(self, since: datetime, most: int) -> int:
+        """Puts up to so many articles of since then into the index, where it is of another version; says how many."""
+        return renewal.renew(self._postings, since, most)
 
     def arrivals(self, feed: int, items: Sequence[Item], now: datetime) -> Arrivals:
         """For storing what a feed's document brings."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from aggregator.dedupe import Candidate, Member, kinds
 from aggregator.model import Subscription, Verdict
-from aggregator.store import articles, postings
+from aggregator.store import articles
 from aggregator.store.index import Known, StoreIndex, candidates, first_since
+from aggregator.store.postings import Postings
 from aggregator.store.renewal import renewed
 from aggregator.store.times import from_text, to_text
 from aggregator.store.uids import uids, unused
@@ -22,8 +22,9 @@ _DOUBT = 4  # shared texts, half of them later, that every feed begins with befo
 class Stories:
     """The tables stories, _verdicts, _leads, _boilerplate and _habits."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
+    def __init__(self, stored: Postings) -> None:
+        self._stored = stored
+        self.connection = stored.connection
         self._firsts: dict[str, int] = {}
 
     def index(self, since: datetime, known: Known | None = None) -> StoreIndex:
@@ -32,7 +33,7 @@ class Stories:
         name = to_text(hour)
         if name not in self._firsts:
             self._firsts = {name: first_since(self.connection, hour)}
-        return StoreIndex(self.connection, hour, self._firsts[name], known)
+        return StoreIndex(self._stored, hour, self._firsts[name], known)
 
     def story_of(self, article: int) -> int | None:
         """The story an article belongs to."""
@@ -95,11 +96,11 @@ class Stories:
 
     def known(self, hashes: Sequence[int], feed: int) -> frozenset[int]:
         """Those that are boilerplate, everywhere or in this feed."""
-        return frozenset(StoreIndex(self.connection).boilerplate(hashes, feed))
+        return frozenset(StoreIndex(self._stored).boilerplate(hashes, feed))
 
     def joined_on(self, hashes: Collection[int], since: datetime) -> list[int]:
         """Articles with one of these hashes that were judged copies since then."""
-        having = frozenset().union(*postings.look_up(self.connection, hashes).values())
+        having = frozenset().union(*self._stored.look_up(hashes).values())
         rows = self.connection.execute(
             "SELECT article_id FROM _verdicts WHERE article_id IN (SELECT value FROM json_each(?)) "
             f"AND kind IN ({_BY_TEXT}) AND decided_at >= ? ORDER BY article_id",
@@ -179,11 +180,11 @@ class Stories:
             *(f"DELETE FROM {table}" for table in ("_verdicts", "_leads", "_boilerplate", "_habits")),
         ):
             self.connection.execute(statement)
-        postings.clear(self.connection)
+        self._stored.clear()
 
     def remember(self, article: int, fingerprint: Sequence[int]) -> None:
         """Puts an article into the index."""
-        postings.add(self.connection, article, fingerprint)
+        self._stored.add(article, fingerprint)
 
     def keep(self, shown: Mapping[int, tuple[int, str]], reworded: Collection[int], now: datetime) -> None:
         """Ends a replay. `shown`: lead and time of the last change of each story before; `reworded`: changed articles.
