@@ -36,7 +36,7 @@ class Arrivals:
         self._configured_url = str(row[0])
         articles = [item.article for item in items]
         guids = [article.guid for article in articles]
-        self._guids = index.stored(connection, f"articles WHERE feed_id = {feed:d} AND guid = value", guids)
+        self._guids = index.stored(connection, "articles WHERE feed_id = ? AND guid = value", guids, feed)
         self._named = index.stored(connection, "stories WHERE uid = value", guids)
         self._texts = {article.content_text: text_hash(article.content_text) for article in articles}
         self._known: index.Known = index.known(stored, feed, articles, self._texts)

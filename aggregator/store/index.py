@@ -66,10 +66,10 @@ def known(hashed: Stored, feed: int, articles: Sequence[Article], texts: Mapping
     )
 
 
-def stored(connection: sqlite3.Connection, where: str, values: Iterable[object]) -> set[Any]:
-    """Those of some values that a table has."""
+def stored(connection: sqlite3.Connection, where: str, values: Iterable[object], *more: object) -> set[Any]:
+    """Those of some values that a table has; `more` is for what else `where` asks for."""
     query = f"SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM {where})"
-    return {row[0] for row in connection.execute(query, (json.dumps(list(values)),))}
+    return {row[0] for row in connection.execute(query, (json.dumps(list(values)), *more))}
 
 
 def _having(connection: sqlite3.Connection, texts: Mapping[str, bytes]) -> set[str]:
