@@ -107,11 +107,10 @@ def from_struct(value: Any) -> datetime | None:
 
 def from_text(text: object) -> datetime | None:
     """The moment a text names, or None."""
-    if not isinstance(text, str) or not text.strip() or len(text) > 200:
+    if not isinstance(text, str) or len(text) > 200:
         return None
-    text = " ".join(text.replace("\u200e", "").replace("\u200f", "").split())
     try:
-        return sane(_exact(text) or _numbers(text) or _words(text))
+        return sane(_exact(text) or _loose(" ".join(text.replace("\u200e", "").replace("\u200f", "").split())))
     except (ValueError, OverflowError, OSError, KeyError):
         return None
 
@@ -129,6 +128,11 @@ def _exact(text: str) -> datetime | None:
     except ValueError:
         pass
     return None
+
+
+def _loose(text: str) -> datetime | None:
+    """Dates in any form. Raises as `_numbers` does."""
+    return (_exact(text) or _numbers(text) or _words(text)) if text else None
 
 
 def _numbers(text: str) -> datetime | None:
