@@ -42,7 +42,7 @@ def changes(response: Response, known: Mapping[bytes, Seen] | None = None, salt:
     if text[0] in "{[":
         found = jsonfeed.parse(response.url, text)
     else:
-        document = xml.document(text)
+        document = xml.document(text, first=not known)
         del text  # one emoji makes every character of it four bytes; from here on the document's own are enough
         found = xml.changes(document, response.url, known or {}, salt)
     if flaws:

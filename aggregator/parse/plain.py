@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from xml.parsers import expat
 
 from aggregator.parse import words
 from aggregator.parse.head import Head
+from aggregator.parse.scan import Layout, Malformed, Scan, scan
 
 Item = dict[str, Any]
 
@@ -88,8 +88,9 @@ class Read:
 
 
 @dataclass(slots=True)
-class _Plain:
-    parser: expat.XMLParserType
+class _Plain(Scan):
+    """Reads while it scans. (A class with slots has no super().)"""
+
     version: str = ""
     head: Head = field(default_factory=Head)
     kind: str = ""
@@ -99,7 +100,7 @@ class _Plain:
     items: list[Item | None] = field(default_factory=list)
     names: list[str] = field(default_factory=list)  # of the elements around an entry
     languages: list[str | None] = field(default_factory=lambda: [None])  # theirs
-    depth: int = 0  # in an entry: of its elements 1
+    language: str | None = None  # of the entry
     item: Item = field(default_factory=dict)
     usual: bool = True
     what: str | None = None  # the element we are in
@@ -109,16 +110,20 @@ class _Plain:
     done: set[str] = field(default_factory=set)
 
     def declare(self, prefix: str | None, uri: str | None) -> None:
+        Scan.declare(self, prefix, uri)
         # feedparser has names of its own for prefixes, and gets lost where the document uses one for something else it knows.
         uri = (uri or "").lower()
         if prefix in words.PREFIXES and ("userland.com" in uri or words.NAMESPACES.get(uri, prefix) != prefix):
             raise _Unusual
         self.version = self.version or _VERSIONS.get(uri, "")
 
-    def outside(self, name: str, attributes: dict[str, str]) -> None:
+    def start(self, name: str, attributes: dict[str, str]) -> None:
         """An element begins, and we are in no entry."""
-        if name == self.entry and self.names == self.around:
-            self.begin(attributes)
+        Scan.start(self, name, attributes)
+        if self.inside:
+            if name != self.entry or self.names != self.around:
+                raise _Unusual
+            self.enter(attributes)
             return
         if not self.names:
             if name not in _KINDS:
@@ -133,27 +138,33 @@ class _Plain:
         self.names.append(name)
         self.languages.append(attributes.get(f"{_XML}lang", attributes.get("lang", self.languages[-1])) or None)
 
-    def outside_end(self, name: str) -> None:
+    def end(self, name: str) -> None:
         """It ends."""
+        Scan.end(self, name)
         self.head.end()
         self.names.pop()
         self.languages.pop()
 
-    def begin(self, attributes: dict[str, str]) -> None:
+    def enter(self, attributes: dict[str, str]) -> None:
         """An entry begins."""
-        self.item, self.depth = {}, 0
+        self.item = {}
+        self.language = (self.languages[-1] or "").replace("_", "-") or None
         self.done.clear()
-        self.parser.StartElementHandler = self.start
-        self.parser.EndElementHandler = self.end
+        self.parser.StartElementHandler = self.within
+        self.parser.EndElementHandler = self.within_end
         self.parser.CharacterDataHandler = self.pieces.append
         about = attributes.pop(f"{_RDF}about", None)
         if about:
             self.item["id"] = about
         self.usual = not attributes
 
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        self.depth += 1
-        if self.depth == 1:
+    def within(self, name: str, attributes: dict[str, str]) -> None:
+        """An element of an entry begins."""
+        Scan.start(self, name, attributes)
+        if not self.usual:
+            return
+        depth = self.depth - self.inside
+        if depth == 1:
             self.what = what = self.table.get(name)
             self.attributes = attributes
             self.pieces.clear()
@@ -169,7 +180,7 @@ class _Plain:
                 self.done.add(what)
             if what == "person":
                 self.item.setdefault("authors", []).append({})
-        elif self.depth == 2 and self.what == "person" and name in _PARTS and not attributes and not self.text.strip():
+        elif depth == 2 and self.what == "person" and name in _PARTS and not attributes and not self.text.strip():
             self.part = _PARTS[name]
             self.pieces.clear()
         else:
@@ -180,19 +191,21 @@ class _Plain:
         """Of the element we are in."""
         return "".join(self.pieces)
 
-    def end(self, name: str) -> None:
-        self.depth -= 1
-        if self.depth < 0:
+    def within_end(self, name: str) -> None:
+        """It ends, or the entry does."""
+        Scan.end(self, name)
+        if not self.inside:
             self.items.append(self.item if self.usual else None)
-            self.parser.StartElementHandler = self.outside
-            self.parser.EndElementHandler = self.outside_end
+            self.parser.StartElementHandler = self.start
+            self.parser.EndElementHandler = self.end
             self.parser.CharacterDataHandler = None
             return
         if self.usual:
-            if self.depth == 0 and self.what is not None:
+            if self.depth > self.inside:
+                if self.part is not None:
+                    self.person(self.item, self.part)
+            elif self.what is not None:
                 self.element(self.item, self.what, self.attributes)
-            elif self.depth == 1 and self.part is not None:
-                self.person(self.item, self.part)
         self.pieces.clear()
 
     def person(self, item: Item, part: str) -> None:
@@ -243,7 +256,7 @@ class _Plain:
             kind = _TYPES[given.lower()]
         if self.kind == "rss" and kind == "text/plain" and ("<" in text or "&" in text) and words.looks_like_html(text):
             kind = "text/html"
-        detail = {"value": text, "type": kind, "language": (self.languages[-1] or "").replace("_", "-") or None}
+        detail = {"value": text, "type": kind, "language": self.language}
         if what in ("encoded", "content"):
             if "content" in item:
                 self.usual = False
@@ -270,18 +283,27 @@ class _Plain:
         item.setdefault("links", []).append(found)
 
 
+    def read(self) -> Read:
+        """What was read."""
+        if not self.version.startswith(self.kind):
+            return Read()
+        return Read(self.version, self.head.found if self.head.usual else None, self.items)
+
+
 def read(data: bytes) -> Read:
     """What of a well-formed document can be read at a glance."""
-    parser = expat.ParserCreate("utf-8", namespace_separator=" ")
-    parser.buffer_text = True
-    plain = _Plain(parser)
-    parser.StartElementHandler = plain.outside
-    parser.EndElementHandler = plain.outside_end
-    parser.StartNamespaceDeclHandler = plain.declare
+    plain = _Plain(data)
     try:
-        parser.Parse(data, True)
-    except (_Unusual, expat.ExpatError, ValueError):
+        plain.run()
+    except (_Unusual, Malformed):  # the latter for whatever goes wrong, in reading too
         return Read()
-    if not plain.version.startswith(plain.kind):
-        return Read()
-    return Read(plain.version, plain.head.found if plain.head.usual else None, plain.items)
+    return plain.read()
+
+
+def scan_and_read(data: bytes) -> tuple[Layout, Read]:
+    """The layout of a document, as `scan` finds it, and what can be read at a glance, in one pass. Raises Malformed."""
+    plain = _Plain(data)
+    try:
+        return plain.run(), plain.read()
+    except (_Unusual, Malformed):
+        return scan(data), Read()

@@ -35,17 +35,22 @@ VERSION = 1  # of the reading: rises when the same bytes are read differently, s
 _MOST_AT_ONCE = 5_000
 _MOST_BYTES_AT_ONCE = 4 * 2**20
 _MOST_FLAWS = 20
+_MOST_BYTES_AT_A_GLANCE = 2**20  # what is read while it is scanned is in memory before anything says that it is too much
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Document:
-    """A well-formed document. `whole` is false where entries must not be told apart by their bytes."""
+    """A well-formed document. `whole` is false where entries must not be told apart by their bytes.
+
+    `read` is what was read of it already.
+    """
 
     data: bytes
     layout: Layout
     flaws: tuple[str, ...]
     whole: bool = True
     complete: bool = True
+    read: plain.Read | None = None
 
 
 def changes(document: Document, url: str, known: Mapping[bytes, Seen], salt: bytes) -> Changes:
@@ -67,42 +72,51 @@ def changes(document: Document, url: str, known: Mapping[bytes, Seen], salt: byt
     return found
 
 
-def document(text: str) -> Document:
-    """A text as a document, repaired no more than it needs. Raises ParseError where it is no feed."""
-    return _trimmed(_repaired(text))
+def document(text: str, first: bool = False) -> Document:
+    """A text as a document, repaired no more than it needs. Raises ParseError where it is no feed.
+
+    On `first` sight, when every entry is new, the plain ones are read while it is scanned. Later that would cost more than to
+    scan all and to read what is new.
+    """
+    return _trimmed(_repaired(text, first))
 
 
-def _repaired(text: str) -> Document:
+def _repaired(text: str, first: bool) -> Document:
     """What expat takes is left as it is."""
     if stranger := what_is_it(text, page_only=True):
         raise ParseError(stranger)
     found = repair.prolog(text)
     flaws = ("had something before its beginning",) if found.junk else ()
     try:
-        return _sound(found.text, flaws)
+        return _sound(found.text, flaws, first)
     except Malformed as error:
-        first = str(error)
+        fault = str(error)
     text = repair.characters(found.text, found.entities)
     try:
         # With a DOCTYPE of its own it may well have been well-formed.
-        return _sound(text, flaws if found.entities else (*flaws, f"is not well-formed XML ({first})"))
+        return _sound(text, flaws if found.entities else (*flaws, f"is not well-formed XML ({fault})"), first)
     except Malformed:
         pass
     if not re.search(r"<(?:[\w.-]+:)?(?:rss|feed|rdf|channel|item|entry)\b", text, re.I):
-        raise ParseError(what_is_it(found.text) or f"is no RSS, Atom or JSON feed ({first})")
+        raise ParseError(what_is_it(found.text) or f"is no RSS, Atom or JSON feed ({fault})")
     try:
         saved = salvage(text)
     except Malformed:
-        raise ParseError(f"is damaged beyond repair ({first})") from None
-    flaws = (*flaws, f"is not well-formed XML ({first})", *saved.flaws)
+        raise ParseError(f"is damaged beyond repair ({fault})") from None
+    flaws = (*flaws, f"is not well-formed XML ({fault})", *saved.flaws)
     return Document(saved.data, saved.layout, flaws, False, saved.complete)
 
 
-def _sound(text: str, flaws: tuple[str, ...]) -> Document:
+def _sound(text: str, flaws: tuple[str, ...], first: bool) -> Document:
     """A document that is well-formed as it stands. Raises Malformed."""
     data = text.encode("utf-8", "replace")
-    document = Document(data, scan(data), flaws)
-    if data.count(b"<![CDATA[") <= data.count(b"]]>"):
+    if first and len(data) <= _MOST_BYTES_AT_A_GLANCE:
+        layout, read = plain.scan_and_read(data)
+        document = Document(data, layout, flaws, read=read)
+    else:
+        document = Document(data, scan(data), flaws)
+    sections = data.count(b"<![CDATA[")
+    if not sections or sections <= data.count(b"]]>"):
         return document
     # A CDATA section without end takes all in up to the end of the next one, entries too, and is well-formed still.
     try:
@@ -124,7 +138,7 @@ def _trimmed(document: Document) -> Document:
     except Malformed as error:
         raise ParseError(f"has more elements than can be read ({error})") from None
     flaw = f"has more than {MOST_ELEMENTS} elements in one place; {len(document.layout.surplus)} were skipped"
-    return dataclasses.replace(document, data=data, layout=layout, flaws=(*document.flaws, flaw))
+    return dataclasses.replace(document, data=data, layout=layout, flaws=(*document.flaws, flaw), read=None)
 
 
 def _hashes(document: Document, url: str, salt: bytes) -> list[bytes]:
@@ -178,10 +192,11 @@ def _without(document: Document, numbers: list[int]) -> Document:
         if number in gone:
             shift += piece.end - piece.start
         else:
-            rest.append(dataclasses.replace(piece, start=piece.start - shift, end=piece.end - shift))
+            rest.append(piece._replace(start=piece.start - shift, end=piece.end - shift))
     slices = document.layout.slices
     data = _cut(document.data, [(slices[number].start, slices[number].end) for number in numbers])
-    return dataclasses.replace(document, data=data, layout=dataclasses.replace(document.layout, slices=tuple(rest)))
+    layout = dataclasses.replace(document.layout, slices=tuple(rest))
+    return dataclasses.replace(document, data=data, layout=layout, read=None)
 
 
 def _cut(data: bytes, places: Iterable[tuple[int, int]]) -> bytes:
@@ -315,7 +330,7 @@ def _usual(document: Document) -> Found | None:
     """
     if not document.whole or not document.layout.apart or document.layout.based:
         return None
-    read = plain.read(document.data)
+    read = document.read or plain.read(document.data)
     items = read.items
     if not read.version or len(items) != len(document.layout.slices):
         return None
