@@ -54,7 +54,7 @@ _TABLES = {
     | {f"{_ATOM}id": "guid", f"{_ATOM}author": "person", f"{_ATOM}category": "atom_category"},
 }
 _PARTS = {f"{_ATOM}name": "name", f"{_ATOM}email": "email", f"{_ATOM}uri": "uri"}
-_OFTEN = ("author", "category", "atom_category", "atom_link", "person", "media", "enclosure")
+_OFTEN = frozenset(("author", "category", "atom_category", "atom_link", "person", "media", "enclosure"))
 _TYPES = {"text": "text/plain", "text/plain": "text/plain", "html": "text/html", "text/html": "text/html"}
 _ATTRIBUTES: dict[str, frozenset[str]] = {
     "guid": frozenset(("isPermaLink",)),
@@ -88,9 +88,10 @@ class Read:
 
 
 @dataclass(slots=True)
-class _Plain(Scan):
-    """Reads while it scans. (A class with slots has no super().)"""
+class _Plain:
+    """Hears what a scan hears, after it."""
 
+    scan: Scan
     version: str = ""
     head: Head = field(default_factory=Head)
     kind: str = ""
@@ -106,11 +107,20 @@ class _Plain(Scan):
     what: str | None = None  # the element we are in
     part: str | None = None
     attributes: dict[str, str] = field(default_factory=dict)
-    pieces: list[str] = field(default_factory=list)
     done: set[str] = field(default_factory=set)
+    pieces: list[str] = field(default_factory=list)  # of text since the last tag
+
+    def __post_init__(self) -> None:
+        self.head.pieces = self.pieces
+        parser = self.scan.parser
+        parser.buffer_text = True
+        parser.StartElementHandler = self.start
+        parser.EndElementHandler = self.end
+        parser.StartNamespaceDeclHandler = self.declare
+        parser.CharacterDataHandler = self.pieces.append
 
     def declare(self, prefix: str | None, uri: str | None) -> None:
-        Scan.declare(self, prefix, uri)
+        self.scan.declare(prefix, uri)
         # feedparser has names of its own for prefixes, and gets lost where the document uses one for something else it knows.
         uri = (uri or "").lower()
         if prefix in words.PREFIXES and ("userland.com" in uri or words.NAMESPACES.get(uri, prefix) != prefix):
@@ -118,13 +128,17 @@ class _Plain(Scan):
         self.version = self.version or _VERSIONS.get(uri, "")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        scan = self.scan
+        scan.start(name, attributes)
+        if not scan.inside:
+            self.outside(name, attributes)
+        elif scan.depth == scan.inside:
+            self.enter(name, attributes)
+        elif self.usual:
+            self.within(name, attributes, scan.depth - scan.inside)
+
+    def outside(self, name: str, attributes: dict[str, str]) -> None:
         """An element begins, and we are in no entry."""
-        Scan.start(self, name, attributes)
-        if self.inside:
-            if name != self.entry or self.names != self.around:
-                raise _Unusual
-            self.enter(attributes)
-            return
         if not self.names:
             if name not in _KINDS:
                 raise _Unusual
@@ -134,36 +148,23 @@ class _Plain(Scan):
                 self.version = "rss20"
                 self.head.usual = attributes.get("version", "").startswith("2.")
         self.head.start(name, attributes)
-        self.parser.CharacterDataHandler = self.head.pieces.append
         self.names.append(name)
         self.languages.append(attributes.get(f"{_XML}lang", attributes.get("lang", self.languages[-1])) or None)
 
-    def end(self, name: str) -> None:
-        """It ends."""
-        Scan.end(self, name)
-        self.head.end()
-        self.names.pop()
-        self.languages.pop()
-
-    def enter(self, attributes: dict[str, str]) -> None:
+    def enter(self, name: str, attributes: dict[str, str]) -> None:
         """An entry begins."""
+        if name != self.entry or self.names != self.around:
+            raise _Unusual
         self.item = {}
         self.language = (self.languages[-1] or "").replace("_", "-") or None
         self.done.clear()
-        self.parser.StartElementHandler = self.within
-        self.parser.EndElementHandler = self.within_end
-        self.parser.CharacterDataHandler = self.pieces.append
         about = attributes.pop(f"{_RDF}about", None)
         if about:
             self.item["id"] = about
         self.usual = not attributes
 
-    def within(self, name: str, attributes: dict[str, str]) -> None:
+    def within(self, name: str, attributes: dict[str, str], depth: int) -> None:
         """An element of an entry begins."""
-        Scan.start(self, name, attributes)
-        if not self.usual:
-            return
-        depth = self.depth - self.inside
         if depth == 1:
             self.what = what = self.table.get(name)
             self.attributes = attributes
@@ -191,17 +192,18 @@ class _Plain(Scan):
         """Of the element we are in."""
         return "".join(self.pieces)
 
-    def within_end(self, name: str) -> None:
-        """It ends, or the entry does."""
-        Scan.end(self, name)
-        if not self.inside:
+    def end(self, name: str) -> None:
+        scan = self.scan
+        inside = scan.inside
+        scan.end(name)
+        if not inside:
+            self.head.end()
+            self.names.pop()
+            self.languages.pop()
+        elif not scan.inside:
             self.items.append(self.item if self.usual else None)
-            self.parser.StartElementHandler = self.start
-            self.parser.EndElementHandler = self.end
-            self.parser.CharacterDataHandler = None
-            return
-        if self.usual:
-            if self.depth > self.inside:
+        elif self.usual:
+            if scan.depth > inside:
                 if self.part is not None:
                     self.person(self.item, self.part)
             elif self.what is not None:
@@ -292,9 +294,9 @@ class _Plain(Scan):
 
 def read(data: bytes) -> Read:
     """What of a well-formed document can be read at a glance."""
-    plain = _Plain(data)
+    plain = _Plain(Scan(data))
     try:
-        plain.run()
+        plain.scan.run()
     except (_Unusual, Malformed):  # the latter for whatever goes wrong, in reading too
         return Read()
     return plain.read()
@@ -302,8 +304,8 @@ def read(data: bytes) -> Read:
 
 def scan_and_read(data: bytes) -> tuple[Layout, Read]:
     """The layout of a document, as `scan` finds it, and what can be read at a glance, in one pass. Raises Malformed."""
-    plain = _Plain(data)
+    plain = _Plain(Scan(data))
     try:
-        return plain.run(), plain.read()
+        return plain.scan.run(), plain.read()
     except (_Unusual, Malformed):
         return scan(data), Read()

@@ -53,7 +53,7 @@ class Layout:
 
 @dataclass(slots=True)
 class Scan:
-    """One pass of expat; `plain` reads in it what it can."""
+    """One pass of expat, in which another may listen (`plain` does)."""
 
     data: bytes
     stack: list[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=list)
@@ -73,16 +73,16 @@ class Scan:
     cut: tuple[int, int, int] | None = None  # of the element that is too much: depth, start, entries before it
     parser: expat.XMLParserType = field(default_factory=lambda: expat.ParserCreate("utf-8", namespace_separator=" "))
 
+    def __post_init__(self) -> None:
+        self.parser.StartElementHandler = self.start
+        self.parser.EndElementHandler = self.end
+        self.parser.StartNamespaceDeclHandler = self.declare
+        self.parser.StartDoctypeDeclHandler = self.refuse
+
     def run(self) -> Layout:
         """The layout of the document. Raises Malformed."""
-        parser = self.parser
-        parser.buffer_text = True  # for those who ask for text: it comes in one piece
-        parser.StartElementHandler = self.start
-        parser.EndElementHandler = self.end
-        parser.StartNamespaceDeclHandler = self.declare
-        parser.StartDoctypeDeclHandler = self.refuse
         try:
-            parser.Parse(self.data, True)
+            self.parser.Parse(self.data, True)
         except expat.ExpatError as error:
             raise Malformed(str(error)) from None
         except ValueError as error:
