@@ -19,7 +19,7 @@ _ZONE = r"[+-](?:0\d|1[0-4])"
 _RFC_3339 = re.compile(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|{_ZONE}:[0-5]\d)", re.A)
 _RFC_822 = re.compile(
     r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?(\d\d?) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (\d{4}) "
-    rf"(\d\d):(\d\d):(\d\d) (?:GMT|({_ZONE})([0-5]\d))",
+    rf"(\d\d:\d\d:\d\d) (?:GMT|({_ZONE}[0-5]\d))",
     re.A,
 )
 
@@ -121,10 +121,8 @@ def _exact(text: str) -> datetime | None:
         if _RFC_3339.fullmatch(text):
             return datetime.fromisoformat(text)
         if match := _RFC_822.fullmatch(text):
-            day, month, year, hour, minute, second, east, more = match.groups()
-            date = datetime(int(year), _MONTH[month.lower()], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
-            # "-0330" is three hours and a half: its sign is that of both.
-            return date - timedelta(hours=int(east), minutes=int(east[0] + more)) if east else date
+            day, month, year, time, zone = match.groups()
+            return datetime.fromisoformat(f"{year}-{_MONTH[month.lower()]:02}-{day:0>2}T{time}{zone or 'Z'}")
     except ValueError:
         pass
     return None

@@ -25,7 +25,7 @@ _MARKUP = re.compile(r"</\w+>|<br")
 _TEXTUAL = re.compile(r"text/|application/xhtml")
 _LENGTH = re.compile(r"\s*[0-9]{1,15}\s*")
 _EMPTY = Text()
-_NO_DATES = ("", "0000-00-00", "0000-00-00 00:00:00", "0")  # what programs write where they have none
+_NO_DATES = frozenset(("", "0000-00-00", "0000-00-00 00:00:00", "0"))  # what programs write where they have none
 
 
 def read(item: Any, atom: bool, base: str, feed_author: str | None) -> tuple[Entry, tuple[str, ...]]:
@@ -137,8 +137,7 @@ def _as_feedparser_reads_it(text: str) -> datetime | None:
 
 def _title(item: Any, atom: bool) -> Text:
     detail = dict.get(item, "title_detail") or {}
-    value = get(item, "title") or ""
-    value = bounded(value)
+    value = bounded(get(item, "title") or "")
     if "html" in str(detail.get("type")):
         return Text(value, True)
     # RSS does not say whether a title is text or HTML; most writers escape it twice, so entities are meant as such.
@@ -161,9 +160,9 @@ def _summary(item: Any, base: str) -> Text:
 
 
 def _content(item: Any, base: str) -> Text:
-    parts = [part for part in dict.get(item, "content", ()) if isinstance(part, dict)]
-    if not parts:
+    if not dict.get(item, "content"):
         return _EMPTY
+    parts = [part for part in item["content"] if isinstance(part, dict)]
     # Base64 of a picture (RFC 4287 §4.1.3.3) is no text.
     texts = [_text(part, base) for part in parts if _TEXTUAL.match(str(part.get("type", "text/html")))]
     return max(texts, key=lambda text: (text.html, len(text.value)), default=_EMPTY)
@@ -203,8 +202,9 @@ def _language(item: Any) -> str | None:
     if language := get(item, "language"):
         return language
     for key in ("content", "summary_detail", "title_detail"):
-        details = dict.get(item, key) or []
-        for detail in details if isinstance(details, list) else [details]:
+        if not (details := dict.get(item, key)):
+            continue
+        for detail in details if isinstance(details, list) else (details,):
             if language := get(detail, "language"):
                 return language
     return None

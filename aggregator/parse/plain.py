@@ -4,6 +4,8 @@ feedparser would give (as far as `entry` asks for them); and the feed's `head`.
 Most entries of most feeds are a title, a link, an id, a date and a text, and cost feedparser twenty times what they cost
 here. Whatever is not one of these, in exactly the form its standard has it, makes its entry unusual: no attempt is made,
 feedparser reads that entry. Tests hold the two to each other, field by field.
+
+It is done in a scan's own pass over the document, since that costs as much as reading.
 """
 
 from __future__ import annotations
@@ -89,7 +91,7 @@ class Read:
 
 @dataclass(slots=True)
 class _Plain:
-    """Hears what a scan hears, after it."""
+    """Listens to what a scan hears, after it."""
 
     scan: Scan
     version: str = ""
@@ -128,6 +130,7 @@ class _Plain:
         self.version = self.version or _VERSIONS.get(uri, "")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
         scan = self.scan
         scan.start(name, attributes)
         if not scan.inside:
@@ -173,7 +176,7 @@ class _Plain:
                 if name.rpartition(" ")[2].lower() in words.MEANT or "lang" in attributes:
                     self.usual = False
                 return
-            if attributes and not attributes.keys() <= _ATTRIBUTES.get(what, _NONE):
+            if attributes and not _ATTRIBUTES.get(what, _NONE).issuperset(attributes):
                 self.usual = False
             elif what not in _OFTEN:
                 if what in self.done:
@@ -193,6 +196,7 @@ class _Plain:
         return "".join(self.pieces)
 
     def end(self, name: str) -> None:
+        """It ends."""
         scan = self.scan
         inside = scan.inside
         scan.end(name)
@@ -224,9 +228,9 @@ class _Plain:
             case "published" | "updated" | "feedburner_origlink":
                 item[what] = words.cleaned(self.text)
             case "link":
-                item["link"] = words.address(self.text.replace("&amp;", "&"))
-                found = {"rel": "alternate", "type": "text/html"}
-                item.setdefault("links", []).append(found | ({"href": item["link"]} if item["link"] else {}))
+                item["link"] = link = words.address(self.text.replace("&amp;", "&"))
+                found = {"rel": "alternate", "type": "text/html", "href": link}
+                item.setdefault("links", []).append(found)
             case "guid":
                 item["permalink"] = attributes.get("isPermaLink", "true") == "true"
                 item["id"] = words.cleaned(self.text)
@@ -283,7 +287,6 @@ class _Plain:
         else:
             self.usual = False
         item.setdefault("links", []).append(found)
-
 
     def read(self) -> Read:
         """What was read."""

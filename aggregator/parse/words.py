@@ -115,7 +115,7 @@ def address(text: str) -> str:
 
 
 def _with_two_slashes(address: str) -> str:
-    surplus = _SLASHES.match(address)
+    surplus = _SLASHES.match(address) if ":///" in address else None
     return surplus[1] + address[surplus.end() :] if surplus else address
 
 
