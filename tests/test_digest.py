@@ -7,6 +7,7 @@ import dataclasses
 import json
 import sqlite3
 import zlib
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from aggregator.digest import Digest, Job, digest, packed
 from aggregator.engine import Here
 from aggregator.model import Article, Enclosure, Entry, Response, Source, Subscription, Text
 from aggregator.parse import plain, reader
+from aggregator.parse.scan import scan
 from tests.conftest import NOW, Answer, Post, Web, config_for, rss
 
 FEED = Subscription("http://x.example/f")
@@ -49,13 +51,16 @@ def digested(job: Job) -> Digest:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The documents of which entries are read, cut down to what is new in them."""
     seen: list[bytes] = []
-    real = plain.read
 
-    def spy(data: bytes) -> Any:
-        seen.append(data)
-        return real(data)
+    def spied(real: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+        def spy(data: bytes) -> Any:
+            seen.append(data)
+            return real(data)
 
-    monkeypatch.setattr(plain, "read", spy)
+        return spy
+
+    for name in ("read", "scan_and_read"):
+        monkeypatch.setattr(plain, name, spied(getattr(plain, name)))
     return seen
 
 
@@ -188,6 +193,7 @@ def stumble(monkeypatch: pytest.MonkeyPatch, over: bytes) -> None:
 
     monkeypatch.setattr(reader, "read", picky)
     monkeypatch.setattr(plain, "read", lambda data: plain.Read())
+    monkeypatch.setattr(plain, "scan_and_read", lambda data: (scan(data), plain.Read()))
 
 
 def test_an_entry_that_feedparser_can_not_read_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from aggregator.errors import ParseError
 from aggregator.model import Response
-from aggregator.parse import Changes, changes, plain, words
+from aggregator.parse import Changes, changes, document, plain, words
+from aggregator.parse.scan import Layout, scan
 from tests.conftest import DATA, Post, rss
 
 CASES = sorted((DATA / "parse").glob("*.case"))
@@ -43,6 +44,14 @@ NAMESPACES = {
 def feedparser_alone() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plain, "read", lambda data: plain.Read())
+        patch.setattr(plain, "scan_and_read", lambda data: (scan(data), plain.Read()))
+        yield
+
+
+@contextmanager
+def two_passes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(document, "_MOST_BYTES_AT_A_GLANCE", 0)
         yield
 
 
@@ -57,7 +66,9 @@ def assert_alike(body: bytes) -> None:
     quick = read(body)
     with feedparser_alone():
         slow = read(body)
-    assert quick == slow
+    with two_passes():
+        apart = read(body)
+    assert quick == slow == apart
 
 
 @pytest.mark.parametrize("path", [*CASES, *OWN], ids=lambda path: path.stem)
@@ -111,6 +122,43 @@ def test_ordinary_documents_do_without_feedparser() -> None:
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert_alike(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<rss version='2.0'><channel><x:item xmlns:x='urn:x'><title>a</title></x:item><item><link/></item></channel></rss>",
+        b"<rss version='2.0'><channel><item><item><title>a</title></item></item><item/></channel></rss>",
+        b"<rss version='2.0'><channel><image><item><title>a</title></item></image> text <item/></channel></rss>",
+        b"<rss version='2.0' xmlns:dc='http://search.yahoo.com/mrss/'><channel><item><title>a</title></item></channel></rss>",
+        b"<items><item><title>a</title></item></items>",
+    ],
+)
+def test_what_is_unusual_is_scanned_all_the_same(body: bytes) -> None:
+    layout, found = plain.scan_and_read(body)
+    assert (layout, found) == (scan(body), plain.read(body))
+    assert None in found.items or not found.items
+    assert_alike(body)
+
+
+def test_known_entries_are_read_in_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is a document that is too large for it read while it is scanned."""
+    passes: list[bytes] = []
+    real = plain.scan_and_read
+
+    def spy(data: bytes) -> tuple[Layout, plain.Read]:
+        passes.append(data)
+        return real(data)
+
+    monkeypatch.setattr(plain, "scan_and_read", spy)
+    body = rss(Post("One", link="http://x.example/1"))
+    first = changes(Response("http://feed.example/", 200, (), body))
+    assert len(passes) == 1
+    assert changes(Response("http://feed.example/", 200, (), body), first.sources).guids == first.guids
+    assert len(passes) == 1
+    with two_passes():
+        assert changes(Response("http://feed.example/", 200, (), body)) == first
+    assert len(passes) == 1
 
 
 def test_the_words_are_those_of_feedparser() -> None:

@@ -1,7 +1,8 @@
 """Response -> Feed with Entries. Pure.
 
     charset    bytes -> text: by label, then by evidence
-    xml        RSS 0.9x, 1.0, 2.0, Atom and CDF (repair, scan, salvage, reader and entry are its parts)
+    document   text -> well-formed XML (repair, scan and salvage are its parts)
+    xml        RSS 0.9x, 1.0, 2.0, Atom and CDF in it (plain, head, reader and entry are its parts)
     jsonfeed   JSON Feed 1.0 and 1.1, which the released feedparser does not read
     dates      whatever feeds write for a moment
     identity   which entries of a document are one entry
@@ -19,6 +20,7 @@ from collections.abc import Mapping
 from aggregator.errors import ParseError
 from aggregator.model import Feed, Response
 from aggregator.parse import charset, jsonfeed, xml
+from aggregator.parse.document import well_formed
 from aggregator.parse.known import Changes, Seen
 from aggregator.parse.stranger import FeedLink, feed_links
 
@@ -42,7 +44,7 @@ def changes(response: Response, known: Mapping[bytes, Seen] | None = None, salt:
     if text[0] in "{[":
         found = jsonfeed.parse(response.url, text)
     else:
-        document = xml.document(text)
+        document = well_formed(text, first=not known)
         del text  # one emoji makes every character of it four bytes; from here on the document's own are enough
         found = xml.changes(document, response.url, known or {}, salt)
     if flaws:

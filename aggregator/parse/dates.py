@@ -19,7 +19,7 @@ _ZONE = r"[+-](?:0\d|1[0-4])"
 _RFC_3339 = re.compile(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|{_ZONE}:[0-5]\d)", re.A)
 _RFC_822 = re.compile(
     r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?(\d\d?) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (\d{4}) "
-    rf"(\d\d):(\d\d):(\d\d) (?:GMT|({_ZONE})([0-5]\d))",
+    rf"(\d\d:\d\d:\d\d) (?:GMT|({_ZONE}[0-5]\d))",
     re.A,
 )
 
@@ -107,11 +107,10 @@ def from_struct(value: Any) -> datetime | None:
 
 def from_text(text: object) -> datetime | None:
     """The moment a text names, or None."""
-    if not isinstance(text, str) or not text.strip() or len(text) > 200:
+    if not isinstance(text, str) or len(text) > 200:
         return None
-    text = " ".join(text.replace("\u200e", "").replace("\u200f", "").split())
     try:
-        return sane(_exact(text) or _numbers(text) or _words(text))
+        return sane(_exact(text) or _loose(" ".join(text.replace("\u200e", "").replace("\u200f", "").split())))
     except (ValueError, OverflowError, OSError, KeyError):
         return None
 
@@ -122,13 +121,16 @@ def _exact(text: str) -> datetime | None:
         if _RFC_3339.fullmatch(text):
             return datetime.fromisoformat(text)
         if match := _RFC_822.fullmatch(text):
-            day, month, year, hour, minute, second, east, more = match.groups()
-            date = datetime(int(year), _MONTH[month.lower()], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
-            # "-0330" is three hours and a half: its sign is that of both.
-            return date - timedelta(hours=int(east), minutes=int(east[0] + more)) if east else date
+            day, month, year, time, zone = match.groups()
+            return datetime.fromisoformat(f"{year}-{_MONTH[month.lower()]:02}-{day:0>2}T{time}{zone or 'Z'}")
     except ValueError:
         pass
     return None
+
+
+def _loose(text: str) -> datetime | None:
+    """Dates in any form. Raises as `_numbers` does."""
+    return (_exact(text) or _numbers(text) or _words(text)) if text else None
 
 
 def _numbers(text: str) -> datetime | None:

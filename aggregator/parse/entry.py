@@ -7,7 +7,6 @@ import dataclasses
 import html
 import mimetypes
 import re
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin
@@ -26,7 +25,7 @@ _MARKUP = re.compile(r"</\w+>|<br")
 _TEXTUAL = re.compile(r"text/|application/xhtml")
 _LENGTH = re.compile(r"\s*[0-9]{1,15}\s*")
 _EMPTY = Text()
-_NO_DATES = ("", "0000-00-00", "0000-00-00 00:00:00", "0")  # what programs write where they have none
+_NO_DATES = frozenset(("", "0000-00-00", "0000-00-00 00:00:00", "0"))  # what programs write where they have none
 
 
 def read(item: Any, atom: bool, base: str, feed_author: str | None) -> tuple[Entry, tuple[str, ...]]:
@@ -42,16 +41,16 @@ def read(item: Any, atom: bool, base: str, feed_author: str | None) -> tuple[Ent
         author=author(item) or author(dict.get(item, "source") or {}) or feed_author,  # in this order: RFC 4287 §4.2.1
         published=_date(item, ("published", "created"), flaws),
         updated=_date(item, ("updated",), flaws),
-        categories=tuple(dict.fromkeys(filter(None, (_category(tag) for tag in dict.get(item, "tags", []))))),
-        enclosures=tuple(_enclosures(item, links, base)),
+        categories=tuple(dict.fromkeys(filter(None, map(_category, dict.get(item, "tags", ()))))),
+        enclosures=_enclosures(item, links, base),
         language=_language(item),
         source=_source(dict.get(item, "source"), base),
-        via=tuple(filter(None, (join(base, a["href"]) for a in links if a.get("rel") in ("via", "canonical")))),
+        via=tuple(filter(None, [join(base, a["href"]) for a in links if a.get("rel") in ("via", "canonical")])),
     )
     if not entry.guid:
         entry = dataclasses.replace(entry, guid=identity.made(entry))
     flaws += lost(entry)
-    return entry, tuple(f"entry {entry.guid[:100]}: {flaw}" for flaw in flaws)
+    return entry, tuple([f"entry {entry.guid[:100]}: {flaw}" for flaw in flaws])
 
 
 def bounded(value: str) -> str:
@@ -63,7 +62,7 @@ def bounded(value: str) -> str:
 
 def lost(entry: Entry) -> list[str]:
     """What `bounded` took from an entry, in words."""
-    if any(len(text.value) > LONGEST for text in (entry.title, entry.summary, entry.content)):
+    if max(len(entry.title.value), len(entry.summary.value), len(entry.content.value)) > LONGEST:
         return [f"it is longer than {LONGEST // 2**20} Mi characters; its end is left out"]
     return []
 
@@ -71,7 +70,7 @@ def lost(entry: Entry) -> list[str]:
 def get(data: Any, key: str) -> str | None:
     """A text as it stands. FeedParserDict invents some keys from others; only what is there counts."""
     value = dict.get(data, key)
-    return value.strip() if isinstance(value, str) and value.strip() else None
+    return (value.strip() or None) if isinstance(value, str) else None
 
 
 def join(base: str, link: object) -> str | None:
@@ -107,8 +106,7 @@ def _url(item: Any, links: list[Any], base: str) -> str | None:
     if original and original.lower().startswith(("http://", "https://")):
         return join(base, original)
     pages = [a for a in links if a.get("rel", "alternate") == "alternate"]
-    html_pages = [a for a in pages if "html" in str(a.get("type", "html"))]
-    for link in (*html_pages, *pages):
+    for link in sorted(pages, key=lambda a: "html" not in str(a.get("type", "html"))):
         if (url := join(base, link["href"])) and (":" not in link["href"][:30] or url.lower().startswith("http")):
             return url
     guid, link = get(item, "id"), get(item, "link")
@@ -139,8 +137,7 @@ def _as_feedparser_reads_it(text: str) -> datetime | None:
 
 def _title(item: Any, atom: bool) -> Text:
     detail = dict.get(item, "title_detail") or {}
-    value = get(item, "title") or ""
-    value = bounded(value)
+    value = bounded(get(item, "title") or "")
     if "html" in str(detail.get("type")):
         return Text(value, True)
     # RSS does not say whether a title is text or HTML; most writers escape it twice, so entities are meant as such.
@@ -163,7 +160,9 @@ def _summary(item: Any, base: str) -> Text:
 
 
 def _content(item: Any, base: str) -> Text:
-    parts = [part for part in dict.get(item, "content", []) if isinstance(part, dict)]
+    if not dict.get(item, "content"):
+        return _EMPTY
+    parts = [part for part in item["content"] if isinstance(part, dict)]
     # Base64 of a picture (RFC 4287 §4.1.3.3) is no text.
     texts = [_text(part, base) for part in parts if _TEXTUAL.match(str(part.get("type", "text/html")))]
     return max(texts, key=lambda text: (text.html, len(text.value)), default=_EMPTY)
@@ -173,26 +172,26 @@ def _category(tag: Any) -> str | None:
     return get(tag, "label") or get(tag, "term")
 
 
-def _enclosures(item: Any, links: list[Any], base: str) -> Iterator[Enclosure]:
+def _enclosures(item: Any, links: list[Any], base: str) -> tuple[Enclosure, ...]:
     """Enclosures, then media, then pictures that stand for the entry; each address once."""
     found = [(a["href"], get(a, "type"), a.get("length")) for a in links if a.get("rel") == "enclosure"]
-    for media in dict.get(item, "media_content", []):
+    for media in dict.get(item, "media_content", ()):
         if isinstance(media, dict) and (address := get(media, "url")):
             found.append((address, get(media, "type") or _guess(address), media.get("filesize")))
-    for part in dict.get(item, "content", []):
+    for part in dict.get(item, "content", ()):
         if isinstance(part, dict) and (address := get(part, "src")) and "html" not in str(part.get("type")):
             found.append((address, get(part, "type"), None))
-    pictures = [get(picture, "url") for picture in dict.get(item, "media_thumbnail", []) if isinstance(picture, dict)]
+    pictures = [get(picture, "url") for picture in dict.get(item, "media_thumbnail", ()) if isinstance(picture, dict)]
     image = dict.get(item, "image")
     pictures.append(get(image, "href") if isinstance(image, dict) else None)
     found += [(picture, _guess(picture) or "image/*", None) for picture in pictures if picture]
-    seen = set()
+    enclosures: dict[str, Enclosure] = {}
     for href, kind, length in found:
         address = join(base, href)
-        if address and address not in seen:
-            seen.add(address)
+        if address and address not in enclosures:
             size = int(length) if isinstance(length, str) and _LENGTH.fullmatch(length) else None
-            yield Enclosure(address, kind if kind and "/" in kind else None, size or None)
+            enclosures[address] = Enclosure(address, kind if kind and "/" in kind else None, size or None)
+    return tuple(enclosures.values())
 
 
 def _guess(address: str) -> str | None:
@@ -203,8 +202,9 @@ def _language(item: Any) -> str | None:
     if language := get(item, "language"):
         return language
     for key in ("content", "summary_detail", "title_detail"):
-        details = dict.get(item, key) or []
-        for detail in details if isinstance(details, list) else [details]:
+        if not (details := dict.get(item, key)):
+            continue
+        for detail in details if isinstance(details, list) else (details,):
             if language := get(detail, "language"):
                 return language
     return None

@@ -4,6 +4,8 @@ feedparser would give (as far as `entry` asks for them); and the feed's `head`.
 Most entries of most feeds are a title, a link, an id, a date and a text, and cost feedparser twenty times what they cost
 here. Whatever is not one of these, in exactly the form its standard has it, makes its entry unusual: no attempt is made,
 feedparser reads that entry. Tests hold the two to each other, field by field.
+
+It is done in a scan's own pass over the document, since that costs as much as reading.
 """
 
 from __future__ import annotations
@@ -11,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from xml.parsers import expat
 
 from aggregator.parse import words
 from aggregator.parse.head import Head
+from aggregator.parse.scan import Layout, Malformed, Scan, scan
 
 Item = dict[str, Any]
 
@@ -54,7 +56,7 @@ _TABLES = {
     | {f"{_ATOM}id": "guid", f"{_ATOM}author": "person", f"{_ATOM}category": "atom_category"},
 }
 _PARTS = {f"{_ATOM}name": "name", f"{_ATOM}email": "email", f"{_ATOM}uri": "uri"}
-_OFTEN = ("author", "category", "atom_category", "atom_link", "person", "media", "enclosure")
+_OFTEN = frozenset(("author", "category", "atom_category", "atom_link", "person", "media", "enclosure"))
 _TYPES = {"text": "text/plain", "text/plain": "text/plain", "html": "text/html", "text/html": "text/html"}
 _ATTRIBUTES: dict[str, frozenset[str]] = {
     "guid": frozenset(("isPermaLink",)),
@@ -89,7 +91,9 @@ class Read:
 
 @dataclass(slots=True)
 class _Plain:
-    parser: expat.XMLParserType
+    """Listens to what a scan hears, after it."""
+
+    scan: Scan
     version: str = ""
     head: Head = field(default_factory=Head)
     kind: str = ""
@@ -99,27 +103,45 @@ class _Plain:
     items: list[Item | None] = field(default_factory=list)
     names: list[str] = field(default_factory=list)  # of the elements around an entry
     languages: list[str | None] = field(default_factory=lambda: [None])  # theirs
-    depth: int = 0  # in an entry: of its elements 1
+    language: str | None = None  # of the entry
     item: Item = field(default_factory=dict)
     usual: bool = True
     what: str | None = None  # the element we are in
     part: str | None = None
     attributes: dict[str, str] = field(default_factory=dict)
-    pieces: list[str] = field(default_factory=list)
     done: set[str] = field(default_factory=set)
+    pieces: list[str] = field(default_factory=list)  # of text since the last tag
+
+    def __post_init__(self) -> None:
+        self.head.pieces = self.pieces
+        parser = self.scan.parser
+        parser.buffer_text = True
+        parser.StartElementHandler = self.start
+        parser.EndElementHandler = self.end
+        parser.StartNamespaceDeclHandler = self.declare
+        parser.CharacterDataHandler = self.pieces.append
 
     def declare(self, prefix: str | None, uri: str | None) -> None:
+        self.scan.declare(prefix, uri)
         # feedparser has names of its own for prefixes, and gets lost where the document uses one for something else it knows.
         uri = (uri or "").lower()
         if prefix in words.PREFIXES and ("userland.com" in uri or words.NAMESPACES.get(uri, prefix) != prefix):
             raise _Unusual
         self.version = self.version or _VERSIONS.get(uri, "")
 
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """An element begins."""
+        scan = self.scan
+        scan.start(name, attributes)
+        if not scan.inside:
+            self.outside(name, attributes)
+        elif scan.depth == scan.inside:
+            self.enter(name, attributes)
+        elif self.usual:
+            self.within(name, attributes, scan.depth - scan.inside)
+
     def outside(self, name: str, attributes: dict[str, str]) -> None:
         """An element begins, and we are in no entry."""
-        if name == self.entry and self.names == self.around:
-            self.begin(attributes)
-            return
         if not self.names:
             if name not in _KINDS:
                 raise _Unusual
@@ -129,31 +151,24 @@ class _Plain:
                 self.version = "rss20"
                 self.head.usual = attributes.get("version", "").startswith("2.")
         self.head.start(name, attributes)
-        self.parser.CharacterDataHandler = self.head.pieces.append
         self.names.append(name)
         self.languages.append(attributes.get(f"{_XML}lang", attributes.get("lang", self.languages[-1])) or None)
 
-    def outside_end(self, name: str) -> None:
-        """It ends."""
-        self.head.end()
-        self.names.pop()
-        self.languages.pop()
-
-    def begin(self, attributes: dict[str, str]) -> None:
+    def enter(self, name: str, attributes: dict[str, str]) -> None:
         """An entry begins."""
-        self.item, self.depth = {}, 0
+        if name != self.entry or self.names != self.around:
+            raise _Unusual
+        self.item = {}
+        self.language = (self.languages[-1] or "").replace("_", "-") or None
         self.done.clear()
-        self.parser.StartElementHandler = self.start
-        self.parser.EndElementHandler = self.end
-        self.parser.CharacterDataHandler = self.pieces.append
         about = attributes.pop(f"{_RDF}about", None)
         if about:
             self.item["id"] = about
         self.usual = not attributes
 
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        self.depth += 1
-        if self.depth == 1:
+    def within(self, name: str, attributes: dict[str, str], depth: int) -> None:
+        """An element of an entry begins."""
+        if depth == 1:
             self.what = what = self.table.get(name)
             self.attributes = attributes
             self.pieces.clear()
@@ -161,7 +176,7 @@ class _Plain:
                 if name.rpartition(" ")[2].lower() in words.MEANT or "lang" in attributes:
                     self.usual = False
                 return
-            if attributes and not attributes.keys() <= _ATTRIBUTES.get(what, _NONE):
+            if attributes and not _ATTRIBUTES.get(what, _NONE).issuperset(attributes):
                 self.usual = False
             elif what not in _OFTEN:
                 if what in self.done:
@@ -169,7 +184,7 @@ class _Plain:
                 self.done.add(what)
             if what == "person":
                 self.item.setdefault("authors", []).append({})
-        elif self.depth == 2 and self.what == "person" and name in _PARTS and not attributes and not self.text.strip():
+        elif depth == 2 and self.what == "person" and name in _PARTS and not attributes and not self.text.strip():
             self.part = _PARTS[name]
             self.pieces.clear()
         else:
@@ -181,18 +196,22 @@ class _Plain:
         return "".join(self.pieces)
 
     def end(self, name: str) -> None:
-        self.depth -= 1
-        if self.depth < 0:
+        """It ends."""
+        scan = self.scan
+        inside = scan.inside
+        scan.end(name)
+        if not inside:
+            self.head.end()
+            self.names.pop()
+            self.languages.pop()
+        elif not scan.inside:
             self.items.append(self.item if self.usual else None)
-            self.parser.StartElementHandler = self.outside
-            self.parser.EndElementHandler = self.outside_end
-            self.parser.CharacterDataHandler = None
-            return
-        if self.usual:
-            if self.depth == 0 and self.what is not None:
+        elif self.usual:
+            if scan.depth > inside:
+                if self.part is not None:
+                    self.person(self.item, self.part)
+            elif self.what is not None:
                 self.element(self.item, self.what, self.attributes)
-            elif self.depth == 1 and self.part is not None:
-                self.person(self.item, self.part)
         self.pieces.clear()
 
     def person(self, item: Item, part: str) -> None:
@@ -209,9 +228,9 @@ class _Plain:
             case "published" | "updated" | "feedburner_origlink":
                 item[what] = words.cleaned(self.text)
             case "link":
-                item["link"] = words.address(self.text.replace("&amp;", "&"))
-                found = {"rel": "alternate", "type": "text/html"}
-                item.setdefault("links", []).append(found | ({"href": item["link"]} if item["link"] else {}))
+                item["link"] = link = words.address(self.text.replace("&amp;", "&"))
+                found = {"rel": "alternate", "type": "text/html", "href": link}
+                item.setdefault("links", []).append(found)
             case "guid":
                 item["permalink"] = attributes.get("isPermaLink", "true") == "true"
                 item["id"] = words.cleaned(self.text)
@@ -243,7 +262,7 @@ class _Plain:
             kind = _TYPES[given.lower()]
         if self.kind == "rss" and kind == "text/plain" and ("<" in text or "&" in text) and words.looks_like_html(text):
             kind = "text/html"
-        detail = {"value": text, "type": kind, "language": (self.languages[-1] or "").replace("_", "-") or None}
+        detail = {"value": text, "type": kind, "language": self.language}
         if what in ("encoded", "content"):
             if "content" in item:
                 self.usual = False
@@ -269,19 +288,27 @@ class _Plain:
             self.usual = False
         item.setdefault("links", []).append(found)
 
+    def read(self) -> Read:
+        """What was read."""
+        if not self.version.startswith(self.kind):
+            return Read()
+        return Read(self.version, self.head.found if self.head.usual else None, self.items)
+
 
 def read(data: bytes) -> Read:
     """What of a well-formed document can be read at a glance."""
-    parser = expat.ParserCreate("utf-8", namespace_separator=" ")
-    parser.buffer_text = True
-    plain = _Plain(parser)
-    parser.StartElementHandler = plain.outside
-    parser.EndElementHandler = plain.outside_end
-    parser.StartNamespaceDeclHandler = plain.declare
+    plain = _Plain(Scan(data))
     try:
-        parser.Parse(data, True)
-    except (_Unusual, expat.ExpatError, ValueError):
+        plain.scan.run()
+    except (_Unusual, Malformed):  # the latter for whatever goes wrong, in reading too
         return Read()
-    if not plain.version.startswith(plain.kind):
-        return Read()
-    return Read(plain.version, plain.head.found if plain.head.usual else None, plain.items)
+    return plain.read()
+
+
+def scan_and_read(data: bytes) -> tuple[Layout, Read]:
+    """The layout of a document, as `scan` finds it, and what can be read at a glance, in one pass. Raises Malformed."""
+    plain = _Plain(Scan(data))
+    try:
+        return plain.scan.run(), plain.read()
+    except (_Unusual, Malformed):
+        return scan(data), Read()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from xml.parsers import expat
 
 ENTRIES = ("item", "entry")
@@ -24,8 +25,7 @@ class Malformed(Exception):
     """The document is not well-formed XML; the message says where."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     """One entry: data[start:end], what it inherits (names and attributes of the elements around it), its weight."""
 
     start: int
@@ -52,7 +52,9 @@ class Layout:
 
 
 @dataclass(slots=True)
-class _Scan:
+class Scan:
+    """One pass of expat, in which another may listen (`plain` does)."""
+
     data: bytes
     stack: list[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=list)
     declared: list[tuple[str, str]] = field(default_factory=list)
@@ -69,17 +71,18 @@ class _Scan:
     inherited: list[tuple[int, int]] = field(default_factory=list)
     surplus: list[tuple[int, int]] = field(default_factory=list)
     cut: tuple[int, int, int] | None = None  # of the element that is too much: depth, start, entries before it
-    parser: expat.XMLParserType = field(init=False)
+    parser: expat.XMLParserType = field(default_factory=lambda: expat.ParserCreate("utf-8", namespace_separator=" "))
+
+    def __post_init__(self) -> None:
+        self.parser.StartElementHandler = self.start
+        self.parser.EndElementHandler = self.end
+        self.parser.StartNamespaceDeclHandler = self.declare
+        self.parser.StartDoctypeDeclHandler = self.refuse
 
     def run(self) -> Layout:
-        parser = expat.ParserCreate("utf-8", namespace_separator=" ")
-        self.parser = parser
-        parser.StartElementHandler = self.start
-        parser.EndElementHandler = self.end
-        parser.StartNamespaceDeclHandler = self.declare
-        parser.StartDoctypeDeclHandler = self.refuse
+        """The layout of the document. Raises Malformed."""
         try:
-            parser.Parse(self.data, True)
+            self.parser.Parse(self.data, True)
         except expat.ExpatError as error:
             raise Malformed(str(error)) from None
         except ValueError as error:
@@ -111,7 +114,7 @@ class _Scan:
                     self.based = True
         if self.inside:
             self.weight += weight
-            if self.cut is None and self.weight > MOST_ELEMENTS:
+            if self.weight > MOST_ELEMENTS and self.cut is None:
                 self.cut = self.depth, self.parser.CurrentByteIndex, len(self.slices)
             return
         local = name.rpartition(" ")[2].lower()
@@ -120,7 +123,7 @@ class _Scan:
             self.declared.clear()
             return
         self.outside += weight
-        if self.cut is None and self.outside > MOST_ELEMENTS:
+        if self.outside > MOST_ELEMENTS and self.cut is None:
             self.cut = self.depth, self.parser.CurrentByteIndex, len(self.slices)
         if local in _INHERITED:
             self.begin = self.parser.CurrentByteIndex
@@ -155,4 +158,4 @@ class _Scan:
 
 def scan(data: bytes) -> Layout:
     """The layout of a document in UTF-8 without XML declaration and DOCTYPE. Raises Malformed."""
-    return _Scan(data).run()
+    return Scan(data).run()

@@ -91,7 +91,7 @@ _NAMES = (
 # Those may mean something to it under any prefix: prefix and name are one word to it.
 MEANT = frozenset("_".join(name.split("_")[n:]) for name in _NAMES for n in range(name.count("_") + 1))
 
-_SLASHES = re.compile(r"^([A-Za-z][A-Za-z0-9+-.]*://)(/*)")  # it takes surplus ones out
+_SLASHES = re.compile(r"([A-Za-z][A-Za-z0-9+-.]*://)/+")  # it takes surplus ones out
 _REFERENCE = re.compile(r"&([A-Za-z0-9_]+);")
 _MAYBE_HTML = re.compile(r"</\w+>|&#?\w+;")
 _WINDOWS = {code: bytes([code]).decode("cp1252", "replace") for code in range(0x80, 0xA0)}
@@ -110,7 +110,13 @@ def cleaned(text: str) -> str:
 
 def address(text: str) -> str:
     """The text of an element that is an address."""
-    return _REFERENCE.sub(r"&\g<1>", _SLASHES.sub(r"\1", cleaned(text)))
+    text = _with_two_slashes(cleaned(text))
+    return _REFERENCE.sub(r"&\g<1>", text) if "&" in text else text
+
+
+def _with_two_slashes(address: str) -> str:
+    surplus = _SLASHES.match(address) if ":///" in address else None
+    return surplus[1] + address[surplus.end() :] if surplus else address
 
 
 def link(attributes: Mapping[str, str]) -> dict[str, str] | None:
@@ -118,7 +124,7 @@ def link(attributes: Mapping[str, str]) -> dict[str, str] | None:
     found = {key.lower(): value.lower() if key in ("rel", "type") else value for key, value in attributes.items()}
     if not found.get("href"):
         return None
-    found["href"] = _SLASHES.sub(r"\1", found["href"])
+    found["href"] = _with_two_slashes(found["href"])
     found.setdefault("rel", "alternate")
     found.setdefault("type", "application/atom+xml" if found["rel"] == "self" else "text/html")
     return found

@@ -1,7 +1,5 @@
-"""RSS, Atom and CDF: text -> well-formed document -> the entries that are not known yet.
+"""RSS, Atom and CDF: well-formed document -> the entries that are not known yet.
 
-    repair     text that XML forbids
-    scan       where the entries lie; salvage where that can't be told
     plain      the ordinary ones among the new entries; head: the feed itself, where it is ordinary
     reader     feedparser, on the others
     entry      what it found, as Entry
@@ -18,16 +16,16 @@ import dataclasses
 import hashlib
 import html
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from aggregator.errors import ParseError
 from aggregator.model import Entry, Feed
-from aggregator.parse import entry, identity, plain, repair, words
+from aggregator.parse import entry, identity, plain, words
+from aggregator.parse.document import Document, without
 from aggregator.parse.known import Changes, Found, Seen
-from aggregator.parse.salvage import salvage
-from aggregator.parse.scan import MOST_ELEMENTS, Layout, Malformed, scan
+from aggregator.parse.scan import MOST_ELEMENTS
 from aggregator.parse.stranger import what_is_it
 
 VERSION = 1  # of the reading: rises when the same bytes are read differently, so that known entries are read again
@@ -35,17 +33,6 @@ VERSION = 1  # of the reading: rises when the same bytes are read differently, s
 _MOST_AT_ONCE = 5_000
 _MOST_BYTES_AT_ONCE = 4 * 2**20
 _MOST_FLAWS = 20
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Document:
-    """A well-formed document. `whole` is false where entries must not be told apart by their bytes."""
-
-    data: bytes
-    layout: Layout
-    flaws: tuple[str, ...]
-    whole: bool = True
-    complete: bool = True
 
 
 def changes(document: Document, url: str, known: Mapping[bytes, Seen], salt: bytes) -> Changes:
@@ -58,73 +45,13 @@ def changes(document: Document, url: str, known: Mapping[bytes, Seen], salt: byt
         document = dataclasses.replace(document, flaws=(*document.flaws, flaw), complete=False)
         new = portion
     if len(new) < len(hashes):
-        slim = _without(document, sorted({*range(len(hashes))} - {*new}))
+        slim = without(document, sorted({*range(len(hashes))} - {*new}))
         found = _changes(slim, url, hashes, known, new, large)
         if found is not None:
             return found
     found = _changes(document, url, hashes, {}, range(len(hashes)))
     assert found is not None
     return found
-
-
-def document(text: str) -> Document:
-    """A text as a document, repaired no more than it needs. Raises ParseError where it is no feed."""
-    return _trimmed(_repaired(text))
-
-
-def _repaired(text: str) -> Document:
-    """What expat takes is left as it is."""
-    if stranger := what_is_it(text, page_only=True):
-        raise ParseError(stranger)
-    found = repair.prolog(text)
-    flaws = ("had something before its beginning",) if found.junk else ()
-    try:
-        return _sound(found.text, flaws)
-    except Malformed as error:
-        first = str(error)
-    text = repair.characters(found.text, found.entities)
-    try:
-        # With a DOCTYPE of its own it may well have been well-formed.
-        return _sound(text, flaws if found.entities else (*flaws, f"is not well-formed XML ({first})"))
-    except Malformed:
-        pass
-    if not re.search(r"<(?:[\w.-]+:)?(?:rss|feed|rdf|channel|item|entry)\b", text, re.I):
-        raise ParseError(what_is_it(found.text) or f"is no RSS, Atom or JSON feed ({first})")
-    try:
-        saved = salvage(text)
-    except Malformed:
-        raise ParseError(f"is damaged beyond repair ({first})") from None
-    flaws = (*flaws, f"is not well-formed XML ({first})", *saved.flaws)
-    return Document(saved.data, saved.layout, flaws, False, saved.complete)
-
-
-def _sound(text: str, flaws: tuple[str, ...]) -> Document:
-    """A document that is well-formed as it stands. Raises Malformed."""
-    data = text.encode("utf-8", "replace")
-    document = Document(data, scan(data), flaws)
-    if data.count(b"<![CDATA[") <= data.count(b"]]>"):
-        return document
-    # A CDATA section without end takes all in up to the end of the next one, entries too, and is well-formed still.
-    try:
-        saved = salvage(text)
-    except Malformed:
-        return document
-    if len(saved.layout.slices) <= len(document.layout.slices):
-        return document
-    return Document(saved.data, saved.layout, (*document.flaws, *saved.flaws), False, saved.complete)
-
-
-def _trimmed(document: Document) -> Document:
-    """The document without the elements that are too many for feedparser, whose time grows with their square."""
-    if not document.layout.surplus:
-        return document
-    data = _cut(document.data, document.layout.surplus)
-    try:
-        layout = scan(data)
-    except Malformed as error:
-        raise ParseError(f"has more elements than can be read ({error})") from None
-    flaw = f"has more than {MOST_ELEMENTS} elements in one place; {len(document.layout.surplus)} were skipped"
-    return dataclasses.replace(document, data=data, layout=layout, flaws=(*document.flaws, flaw))
 
 
 def _hashes(document: Document, url: str, salt: bytes) -> list[bytes]:
@@ -151,12 +78,12 @@ def _bounded(document: Document, hashes: list[bytes]) -> tuple[Document, list[by
     if large and not hashes:
         # Nothing tells which of its entries are known, so it is never read further than this.
         flaw = f"has {len(every)} entries; {len(first)} were read"
-        document = dataclasses.replace(_without(document, every[len(first) :]), flaws=(*document.flaws, flaw))
+        document = dataclasses.replace(without(document, every[len(first) :]), flaws=(*document.flaws, flaw))
     elif len(set(hashes)) < len(hashes):
         if not large:
             return document, [], False
         once = {mark: number for number, mark in reversed([*enumerate(hashes)])}
-        document, hashes = _without(document, sorted({*every} - {*once.values()})), [*dict.fromkeys(hashes)]
+        document, hashes = without(document, sorted({*every} - {*once.values()})), [*dict.fromkeys(hashes)]
     return document, hashes, large
 
 
@@ -169,27 +96,6 @@ def _portion(document: Document, new: list[int]) -> list[int]:
         if size > _MOST_BYTES_AT_ONCE and count:
             return new[:count]
     return new[:_MOST_AT_ONCE]
-
-
-def _without(document: Document, numbers: list[int]) -> Document:
-    """The document without some of its entries."""
-    gone, rest, shift = set(numbers), [], 0
-    for number, piece in enumerate(document.layout.slices):
-        if number in gone:
-            shift += piece.end - piece.start
-        else:
-            rest.append(dataclasses.replace(piece, start=piece.start - shift, end=piece.end - shift))
-    slices = document.layout.slices
-    data = _cut(document.data, [(slices[number].start, slices[number].end) for number in numbers])
-    return dataclasses.replace(document, data=data, layout=dataclasses.replace(document.layout, slices=tuple(rest)))
-
-
-def _cut(data: bytes, places: Iterable[tuple[int, int]]) -> bytes:
-    pieces, at = [], 0
-    for start, end in places:
-        pieces.append(data[at:start])
-        at = end
-    return b"".join([*pieces, data[at:]])
 
 
 def _changes(
@@ -237,8 +143,7 @@ def _changes(
     flaws = [*document.flaws, *broken]
     for pair_flaws in [s.flaws for s in every.values() if s] if every else [pair[1] for pair in found if pair]:
         flaws += pair_flaws
-    feed = _feed(data, url, tuple(entries))
-    feed = dataclasses.replace(feed, flaws=tuple(flaws[:_MOST_FLAWS]), complete=document.complete)
+    feed = _feed(data, url, tuple(entries), tuple(flaws[:_MOST_FLAWS]), document.complete)
     sources = {mark: s for mark, s in every.items() if s is not None}
     return Changes(feed, frozenset(guids) | {e.guid for e in entries}, sources)
 
@@ -256,7 +161,7 @@ def _of_many(
     return entries, {mark: Seen((entry or pair[0]).guid, pair[1]) for mark, entry, pair in whole}
 
 
-def _feed(data: Found, url: str, entries: tuple[Entry, ...]) -> Feed:
+def _feed(data: Found, url: str, entries: tuple[Entry, ...], flaws: tuple[str, ...], complete: bool) -> Feed:
     head = data.feed
     return Feed(
         url=url,
@@ -266,7 +171,9 @@ def _feed(data: Found, url: str, entries: tuple[Entry, ...]) -> Feed:
         language=entry.get(head, "language"),
         ttl=_ttl(entry.get(head, "ttl")),
         entries=entries,
+        flaws=flaws,
         format=words.FORMATS.get(data.version),
+        complete=complete,
     )
 
 
@@ -277,7 +184,7 @@ def _read(document: Document, url: str) -> tuple[Found, list[str]]:
     large = [n for n, piece in enumerate(document.layout.slices) if piece.weight > MOST_ELEMENTS]
     flaws = [f"entry {n + 1} has more attributes than can be read and is left out" for n in large]
     if large:
-        document = _without(document, large)
+        document = without(document, large)
     usual = _usual(document)
     if usual is not None:
         return usual, flaws
@@ -290,13 +197,13 @@ def _read(document: Document, url: str) -> tuple[Found, list[str]]:
         reason = f"{type(error).__name__}: {error}"[:200]
     numbers = range(len(document.layout.slices))
     try:
-        data = _by_feedparser(_without(document, [*numbers]).data, base)
+        data = _by_feedparser(without(document, [*numbers]).data, base)
     except Exception:  # noqa: BLE001
         raise ParseError(f"can't be read: {reason}") from None
     entries = [*data.entries]
     for number in numbers:
         try:
-            entries += _by_feedparser(_without(document, [n for n in numbers if n != number]).data, base).entries
+            entries += _by_feedparser(without(document, [n for n in numbers if n != number]).data, base).entries
         except Exception as error:  # noqa: BLE001
             flaws.append(f"entry {number + 1} can't be read: {type(error).__name__}: {error}"[:300])
     return dataclasses.replace(data, entries=entries), flaws
@@ -315,7 +222,7 @@ def _usual(document: Document) -> Found | None:
     """
     if not document.whole or not document.layout.apart or document.layout.based:
         return None
-    read = plain.read(document.data)
+    read = document.read or plain.read(document.data)
     items = read.items
     if not read.version or len(items) != len(document.layout.slices):
         return None
@@ -325,7 +232,7 @@ def _usual(document: Document) -> Found | None:
     if not numbers:
         return None
     try:
-        data = _by_feedparser(_without(document, numbers).data, "")
+        data = _by_feedparser(without(document, numbers).data, "")
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - which of the entries it is, is found out entry by entry
