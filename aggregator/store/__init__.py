@@ -27,7 +27,7 @@ from aggregator.store.metadata import metadata
 from aggregator.store.pages import Before, Pages, Slow, Wanted, open_pages
 from aggregator.store.polls import Due, Outcome
 from aggregator.store.query import to_match, unspaced
-from aggregator.store.read import Choice, Read, Row, unpack
+from aggregator.store.read import Choice, Read, Row
 from aggregator.store.retention import Expired, Retention
 from aggregator.store.store import Store
 
@@ -65,6 +65,5 @@ __all__ = [
     "probe",
     "request",
     "to_match",
-    "unpack",
     "unspaced",
 ]
