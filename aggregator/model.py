@@ -1,5 +1,7 @@
 """The nouns. Frozen, slotted and picklable: every stage takes some of these and returns others.
 
+Those that come by the dozen with each document are named tuples, which are made, copied and pickled in half the time.
+
 The words are those of the standards: Feed and Entry of RFC 4287 (Atom), Request and Response of RFC 9110 (HTTP),
 Subscription of OPML. All datetimes are aware and in UTC.
 """

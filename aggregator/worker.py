@@ -79,4 +79,5 @@ def packed(value: object) -> bytes:
 
 def unpacked(data: bytes) -> Any:
     """What `packed` was given."""
+    # A pickle begins with PROTO; what is compressed never does.
     return pickle.loads(data if data.startswith(pickle.PROTO) else isal_zlib.decompress(data))  # noqa: S301 - our own
