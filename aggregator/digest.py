@@ -11,17 +11,13 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from json.encoder import encode_basestring
-from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from isal import isal_zlib
-
-from aggregator import clean, dedupe, parse
+from aggregator import clean, dedupe, packing, parse
 from aggregator.clean import fulltext
 from aggregator.clean.steps import together
 from aggregator.errors import ParseError
-from aggregator.model import Article, Enclosure, Entry, Feed, Response, Source, Subscription, Text
+from aggregator.model import Article, Entry, Feed, Response, Subscription
 
 if TYPE_CHECKING:
     from aggregator.filters import Decision, Filter, Subject
@@ -39,13 +35,12 @@ class Job:
     pages: Mapping[str, Response] = field(default_factory=dict)  # web pages of articles, by the article's address
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """A new or changed entry, cleaned. As little as its reader needs: it goes from process to process."""
 
     article: Article
     hash: bytes
-    packed: bytes  # the entry as the file keeps it, so that cleaning can be done again with other rules
+    packed: bytes  # the entry as the file keeps it, see `packing`
     rules: int = clean.VERSION  # see `cleaned_by`
     short: bool = False  # a summary only, of a feed whose articles are wanted whole
 
@@ -72,7 +67,7 @@ def digest(job: Job) -> Digest | ParseError:
     feed = found.feed
     site = site_of(feed, job.subscription, job.habits.decided())
     rules = repr(_rules(job.subscription))
-    written = ((number, entry, _written(entry)) for number, entry in enumerate(feed.entries, 1))
+    written = ((number, entry, packing.as_json(entry)) for number, entry in enumerate(feed.entries, 1))
     marked = [_New(number, entry, text, _hash(text, rules)) for number, entry, text in written]
     # Step by step, not entry by entry: see clean/steps.
     work = _Work(list(feed.flaws))
@@ -93,7 +88,7 @@ def digest(job: Job) -> Digest | ParseError:
     ready = work.each(lambda one: one._replace(article=_fingerprinted(one.article)), passed)
     items = work.each(
         lambda one: Item(
-            one.article, one.mark, _compressed(one.text), cleaning, full_text and fulltext.is_short(one.entry)
+            one.article, one.mark, packing.compressed(one.text), cleaning, full_text and fulltext.is_short(one.entry)
         ),
         ready,
     )
@@ -165,7 +160,7 @@ class _Work:
             return one
         full = fulltext.completed(one.entry, page)
         if not isinstance(full, str):
-            return _Cleaned(one.number, full, _written(full), one.mark, clean.clean(full, site))
+            return _Cleaned(one.number, full, packing.as_json(full), one.mark, clean.clean(full, site))
         self.flaws.append(f"full text of {one.article.url}: {full}"[:300])
         return one
 
@@ -181,69 +176,7 @@ def digest_entry(entry: Entry, site: clean.Site) -> Article:
 
 
 def _fingerprinted(article: Article) -> Article:
-    # Half of what dataclasses.replace takes, which is 2 % of a digest.
-    found = dedupe.hashes(article.content_text, article.title, article.faint)
-    return Article(*(*_CLEANED(article), found))
-
-
-_CLEANED = attrgetter(
-    *[field.name for field in dataclasses.fields(Article)][:-1]
-)  # all but the fingerprint, which is the last
-
-
-def packed(entry: Entry) -> bytes:
-    """An entry as JSON, compressed (zlib); `replay.entry_of` reads it."""
-    return _compressed(_written(entry))
-
-
-def _written(entry: Entry) -> str:
-    """An entry as JSON, field by field: the encoder of `json` would take half as much again for each."""
-    return (
-        f'{{"guid": {_quoted(entry.guid)}, "url": {_quoted(entry.url)}, "title": {_construct(entry.title)}, '
-        f'"summary": {_construct(entry.summary)}, "content": {_construct(entry.content)}, '
-        f'"author": {_quoted(entry.author)}, "published": {_moment(entry.published)}, '
-        f'"updated": {_moment(entry.updated)}, '
-        f'"categories": {_listed(map(_quoted, entry.categories))}, '
-        f'"enclosures": {_listed(map(_enclosure, entry.enclosures))}, "language": {_quoted(entry.language)}, '
-        f'"source": {_source(entry.source)}, "via": {_listed(map(_quoted, entry.via))}}}'
-    )
-
-
-def _quoted(value: str | None) -> str:
-    return "null" if value is None else encode_basestring(value)
-
-
-def _moment(value: datetime | None) -> str:
-    return "null" if value is None else f'"{value}"'
-
-
-def _listed(values: Iterable[str]) -> str:
-    return f"[{', '.join(values)}]"
-
-
-def _construct(text: Text) -> str:
-    return (
-        f'{{"value": {_quoted(text.value)}, "html": {"true" if text.html else "false"}, "base": {_quoted(text.base)}}}'
-    )
-
-
-def _enclosure(it: Enclosure) -> str:
-    length = "null" if it.length is None else it.length
-    return f'{{"url": {_quoted(it.url)}, "type": {_quoted(it.type)}, "length": {length}}}'
-
-
-def _source(it: Source | None) -> str:
-    if it is None:
-        return "null"
-    return (
-        f'{{"title": {_quoted(it.title)}, "url": {_quoted(it.url)}, "home_page_url": {_quoted(it.home_page_url)}, '
-        f'"guid": {_quoted(it.guid)}}}'
-    )
-
-
-def _compressed(text: str) -> bytes:
-    # A third of what zlib takes, for the same size; its next level takes as long and leaves as much.
-    return isal_zlib.compress(text.encode("utf-8", "replace"), 1)
+    return article._replace(fingerprint=dedupe.hashes(article.content_text, article.title, article.faint))
 
 
 def _sieve(wanted: Subscription) -> Filter | None:
@@ -294,7 +227,7 @@ def _relearned(items: list[_Cleaned], job: Job, site: clean.Site) -> list[_Clean
 
 def entry_hash(entry: Entry, subscription: Subscription) -> bytes:
     """Changes when the entry, the cleaning rules or the operator's wishes for the feed change."""
-    return _hash(_written(entry), repr(_rules(subscription)))
+    return _hash(packing.as_json(entry), repr(_rules(subscription)))
 
 
 def _hash(text: str, rules: str) -> bytes:

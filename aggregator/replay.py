@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from aggregator import clean
+from aggregator import clean, packing
 from aggregator.config import Dedupe
 from aggregator.digest import Item, cleaned_by, digest_entry, entry_hash, site_of
-from aggregator.model import Enclosure, Entry, Feed, Source, Subscription, Text
-from aggregator.store import FINGERPRINTED, Store, fingerprint, unpack
+from aggregator.model import Feed, Subscription
+from aggregator.store import FINGERPRINTED, Store, fingerprint
 from aggregator.stories import Editor
 
 
@@ -113,7 +113,7 @@ def _clean(store: Store, feeds: Mapping[int, Subscription], now: datetime) -> se
         site, rules = site_of(feed, subscription, learned), cleaned_by(subscription)
         for article in _to_clean(store, row["id"], rules, site.learned):
             packed = db.execute("SELECT entry FROM _sources WHERE article_id = ?", (article,)).fetchone()[0]
-            entry = entry_of(unpack(packed))
+            entry = packing.unpacked(packed)
             item = Item(digest_entry(entry, site), entry_hash(entry, subscription), packed, rules)
             stored = store.articles.stored(row["id"], item.article, {entry.guid})
             if stored is not None and store.articles.revise(stored, item, now).change == "changed":
@@ -137,20 +137,6 @@ def _to_clean(store: Store, feed: int, rules: int, learned: clean.Decision) -> l
         )
         articles += [int(row[0]) for row in marks if not learned.cut.isdisjoint(json.loads(row[1]))]
     return sorted(articles)
-
-
-def entry_of(stored: dict[str, object]) -> Entry:
-    """An entry from its JSON, as `_sources` keeps it."""
-    values = dict(stored)
-    for name in ("title", "summary", "content"):
-        values[name] = Text(**values[name])  # type: ignore[arg-type]
-    for name in ("published", "updated"):
-        values[name] = datetime.fromisoformat(str(values[name])) if values[name] else None
-    values["enclosures"] = tuple(Enclosure(**enclosure) for enclosure in values["enclosures"])  # type: ignore[attr-defined]
-    values["source"] = Source(**values["source"]) if values["source"] else None  # type: ignore[arg-type]
-    known = {field.name for field in dataclasses.fields(Entry)}
-    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return Entry(**{name: value for name, value in (values | lists).items() if name in known})  # type: ignore[arg-type]
 
 
 def as_json(change: Change) -> dict[str, object]:

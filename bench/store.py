@@ -18,7 +18,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -27,8 +26,9 @@ from typing import NamedTuple
 from aggregator import dedupe
 from aggregator.clean import Site, clean
 from aggregator.config import Dedupe
-from aggregator.digest import Item, packed
+from aggregator.digest import Item
 from aggregator.model import Entry, Subscription, Text
+from aggregator.packing import packed
 from aggregator.publish import FORMATS, Channel
 from aggregator.store import Due, Outcome, Read, Store, examples, open_reader, open_writer
 from aggregator.store.times import to_text
@@ -174,7 +174,7 @@ def item(texts: Texts, number: int) -> Item:
     url = f"https://new.example/{number}"
     entry = Entry(url, url, Text(texts.title()), Text(), Text(html), published=NOW)
     article = clean(entry, Site("https://new.example/feed", None, "en", ()))
-    article = replace(article, fingerprint=dedupe.hashes(article.content_text, article.title))
+    article = article._replace(fingerprint=dedupe.hashes(article.content_text, article.title))
     return Item(article, hashlib.blake2b(url.encode(), digest_size=16).digest(), packed(entry))
 
 

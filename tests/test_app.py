@@ -353,7 +353,7 @@ class Spoiled(Here):
         assert isinstance(made, Digest)
         if not job.response.url.endswith("/b"):
             return made
-        items = (dataclasses.replace(i, article=dataclasses.replace(i.article, word_count=2**70)) for i in made.items)
+        items = (i._replace(article=i.article._replace(word_count=2**70)) for i in made.items)
         return dataclasses.replace(made, items=tuple(items))
 
 

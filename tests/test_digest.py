@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import json
 import sqlite3
-import zlib
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from aggregator import clean
 from aggregator.app import Aggregator, Poll
 from aggregator.clean import Site
 from aggregator.clean.steps import Stepwise
 from aggregator.config import Config
-from aggregator.digest import Digest, Job, digest, packed
+from aggregator.digest import Digest, Job, digest
 from aggregator.engine import Here
-from aggregator.model import Article, Enclosure, Entry, Response, Source, Subscription, Text
+from aggregator.model import Article, Entry, Response, Subscription
 from aggregator.parse import plain, reader
 from aggregator.parse.scan import scan
 from tests.conftest import NOW, Answer, Post, Web, config_for, rss
@@ -246,23 +242,3 @@ def test_a_large_document_that_is_damaged_is_read_as_far_as_one_poll_can(monkeyp
     [found] = in_portions(rss(*posts(1, 2, 3, 4, 5)).replace(b"Text 2", b"<b>Text 2"))
     assert [item.article.guid for item in found.items] == ["id-1", "id-2", "id-3"]
     assert "has 5 entries; 3 were read" in found.flaws
-
-
-TEXT = st.text(max_size=5)
-TEXTS = st.lists(TEXT, max_size=2).map(tuple)
-MAYBE = TEXT | st.none()
-MOMENT = st.datetimes(timezones=st.just(UTC)) | st.none()
-CONSTRUCT = st.builds(Text, TEXT, st.booleans(), MAYBE)
-ENCLOSURE = st.builds(Enclosure, TEXT, MAYBE, st.integers(0) | st.none())
-
-
-@given(
-    st.builds(
-        Entry, TEXT, MAYBE, CONSTRUCT, CONSTRUCT, CONSTRUCT, MAYBE, MOMENT, MOMENT, TEXTS, st.lists(ENCLOSURE).map(tuple), MAYBE,
-        st.builds(Source, MAYBE, MAYBE, MAYBE, MAYBE) | st.none(), TEXTS,
-    )
-)  # fmt: skip
-def test_an_entry_is_written_as_json_of_its_fields(entry: Entry) -> None:
-    written = zlib.decompress(packed(entry)).decode()
-    expected = json.dumps(dataclasses.asdict(entry), ensure_ascii=False, default=str)
-    assert written == expected.encode("utf-8", "replace").decode()

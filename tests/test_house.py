@@ -16,7 +16,7 @@ HOUSE = Path(__file__).parent.parent / "aggregator"
 # From the ground up. A room may import rooms of lower floors, and of its own floor where DESIGN lets it.
 FLOORS = [
     {"errors", "model", "terminal", "filters", "iri", "soup", "systemd", "health", "metrics", "advice", "picture"},
-    {"yamlfile", "opml", "log"},
+    {"yamlfile", "opml", "log", "packing"},
     {"parse", "clean", "dedupe", "schedule", "config", "publish"},
     {"digest", "fetch", "feedsfile"},
     {"worker", "store", "ping", "pages"},

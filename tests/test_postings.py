@@ -41,9 +41,7 @@ def found(stored: Stored, hashes: list[int]) -> set[Pair]:
 
 
 @pytest.mark.parametrize("portions", [256, 4])
-def test_new_hashes_wait_and_all_arrive(
-    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, portions: int
-) -> None:
+def test_new_hashes_wait_and_all_arrive(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, portions: int) -> None:
     monkeypatch.setattr(postings, "_WAIT", 1500)
     monkeypatch.setattr(waiting, "_PORTIONS", portions)
     dice, keeper, stored, steps = random.Random(3), Postings(db), [], []

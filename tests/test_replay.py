@@ -11,8 +11,9 @@ import pytest
 from aggregator import dedupe
 from aggregator.clean import Decision, Site
 from aggregator.config import Dedupe
-from aggregator.digest import Item, digest_entry, packed
+from aggregator.digest import Item, digest_entry
 from aggregator.model import Entry, Text
+from aggregator.packing import packed
 from aggregator.replay import Replay, replay
 from aggregator.store import Store, open_writer, probe
 from tests.conftest import NOW

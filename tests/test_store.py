@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,9 +19,10 @@ from sqlite_utils import Database
 
 from aggregator.clean import Site
 from aggregator.config import Dedupe
-from aggregator.digest import Item, digest_entry, packed
+from aggregator.digest import Item, digest_entry
 from aggregator.errors import StoreError
 from aggregator.model import Entry, Subscription, Text
+from aggregator.packing import packed
 from aggregator.store import (
     Read,
     Store,
@@ -279,7 +279,7 @@ def test_in_a_batch_what_is_new_may_change_again_or_go(store: Store) -> None:
 
 def test_a_batch_that_fails_leaves_nothing(store: Store) -> None:
     spoiled = item("two", "Bees swarm.")
-    spoiled = replace(spoiled, article=replace(spoiled.article, word_count=2**70))
+    spoiled = spoiled._replace(article=spoiled.article._replace(word_count=2**70))
     with pytest.raises(OverflowError):
         put(store, item("one", "Water rises in the harbour."), spoiled)
     assert words(store, "harbour") == []
@@ -309,7 +309,7 @@ def test_a_pruned_story_is_gone_wholly_and_does_not_come_back(store: Store) -> N
         assert store.retention.prune(aged(30), NOW) == (1, 1)
         assert store.retention.prune(aged(30), NOW) == (0, 0)
     again = item("old", at=aged(40), text="edited since")
-    other_id = replace(again, article=replace(again.article, guid="id-17", published=None, fingerprint=()), hash=b"x")
+    other_id = again._replace(article=again.article._replace(guid="id-17", published=None, fingerprint=()), hash=b"x")
     assert put(store, old, again, other_id) == []
     assert [row["title"] for row in Read(store.connection).latest(9)] == ["Title of young"]
     assert Read(store.connection).search('"old"', 9) == []
@@ -584,7 +584,7 @@ def test_feed_health_in_a_word(store: Store) -> None:
              for word in "cranes ropes boats lamps gulls crates sheds rails doors nets pumps".split()]  # fmt: skip
     daily = [item(f"a{n}", text, at=now - timedelta(days=20 - n)) for n, text in enumerate(texts)]
     put(store, *daily, now=now - timedelta(days=1), feed=1)
-    old = [replace(each, article=replace(each.article, content_text=f"{n} old"), hash=b"o%d" % n)
+    old = [each._replace(article=each.article._replace(content_text=f"{n} old"), hash=b"o%d" % n)
            for n, each in enumerate(daily)]  # fmt: skip
     put(store, *old[:5], now=now - timedelta(days=30), feed=6)
     put(store, *daily, now=now, feed=7)

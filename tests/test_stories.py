@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from aggregator.clean import Site
 from aggregator.config import Dedupe
-from aggregator.digest import Item, digest_entry, packed
+from aggregator.digest import Item, digest_entry
 from aggregator.model import Entry, Subscription, Text
+from aggregator.packing import packed
 from aggregator.replay import replay
 from aggregator.store import Read, Store, Stored, StoreIndex, open_writer
 from aggregator.stories import Editor

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 
 from aggregator.clean import shape, tokens
@@ -36,7 +35,7 @@ def completed(entry: Entry, page: Response) -> Entry | str:
     if len(known) >= _TELLING and len(known & set(_WORD.findall(new.casefold()))) < _LEAST_SHARED * len(known):
         return "the page is about something else"
     summary = entry.summary if entry.summary.value.strip() else entry.content
-    return dataclasses.replace(entry, summary=summary, content=Text(found, True, page.url))
+    return entry._replace(summary=summary, content=Text(found, True, page.url))
 
 
 def _own(entry: Entry) -> str:

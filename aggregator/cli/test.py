@@ -195,7 +195,7 @@ def _entry(item: Item) -> dict[str, Any]:
         "updated": article.updated and article.updated.isoformat(),
         "language": article.language,
         "categories": list(article.categories),
-        "enclosures": [dataclasses.asdict(enclosure) for enclosure in article.enclosures],
+        "enclosures": [enclosure._asdict() for enclosure in article.enclosures],
         "word_count": article.word_count,
         "summary": article.summary,
         "content_html": article.content_html,

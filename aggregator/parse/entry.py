@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import html
 import mimetypes
 import re
@@ -48,7 +47,7 @@ def read(item: Any, atom: bool, base: str, feed_author: str | None) -> tuple[Ent
         via=tuple(filter(None, [join(base, a["href"]) for a in links if a.get("rel") in ("via", "canonical")])),
     )
     if not entry.guid:
-        entry = dataclasses.replace(entry, guid=identity.made(entry))
+        entry = entry._replace(guid=identity.made(entry))
     flaws += lost(entry)
     return entry, tuple([f"entry {entry.guid[:100]}: {flaw}" for flaw in flaws])
 
@@ -217,4 +216,4 @@ def _source(source: Any, base: str) -> Source | None:
     # RSS <source url> is the feed; Atom has the feed as rel=self and the site as rel=alternate.
     feed = links.get("self") or get(source, "url") or get(source, "href")
     found = Source(get(source, "title"), join(base, feed), join(base, links.get("alternate")), get(source, "id"))
-    return found if any(getattr(found, name) for name in Source.__slots__) else None
+    return found if any(found) else None

@@ -6,7 +6,6 @@ that give one id to different entries keep all of them: the id of the later ones
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Collection, Iterable
 
@@ -51,7 +50,7 @@ def apart(entries: Iterable[Entry], taken: Collection[str] = ()) -> list[Entry |
             first is not None and (first.url, first.title.value) != (entry.url, entry.title.value)
         ):
             other = f"{entry.guid[:LONGEST]}#{digest(entry.url or '', entry.title.value)}"
-            entry = dataclasses.replace(entry, guid=other)
+            entry = entry._replace(guid=other)
             first = seen.get(other)
         found.append(entry if first is None else None)
         seen.setdefault(entry.guid, entry)

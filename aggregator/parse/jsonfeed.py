@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import mimetypes
 import re
@@ -116,7 +115,7 @@ def _entry(item: dict[str, Any], base: str, feed_authors: list[str]) -> tuple[En
         via=(external,) if external else (),
     )
     if not entry.guid:
-        entry = dataclasses.replace(entry, guid=identity.made(entry))
+        entry = entry._replace(guid=identity.made(entry))
     return entry, [*lost, *too_long(entry)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aggregator.model import Feed
 
@@ -18,8 +18,7 @@ class Found:
     entries: Sequence[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """An entry that was read: its id, and what was lost of it."""
 
     guid: str

@@ -29,7 +29,7 @@ from aggregator.store.pages import Before, Pages, Slow, Wanted, open_pages
 from aggregator.store.polls import Due, Outcome
 from aggregator.store.postings import Postings, Stored
 from aggregator.store.query import to_match, unspaced
-from aggregator.store.read import Choice, Read, Row, unpack
+from aggregator.store.read import Choice, Read, Row
 from aggregator.store.retention import Expired, Retention
 from aggregator.store.store import Store
 
@@ -69,6 +69,5 @@ __all__ = [
     "probe",
     "request",
     "to_match",
-    "unpack",
     "unspaced",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -108,7 +108,7 @@ def _origin(source: Source | None, base: str) -> str | None:
         clean.address(base, source.home_page_url),
         clean.characters.line(source.guid or "", 1000) or None,
     )
-    return json.dumps(asdict(safe), ensure_ascii=False) if safe.title or safe.url or safe.home_page_url else None
+    return json.dumps(safe._asdict(), ensure_ascii=False) if safe.title or safe.url or safe.home_page_url else None
 
 
 def source(number: int, item: Item, hash_of_text: bytes) -> tuple[object, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -280,11 +279,6 @@ def _first(cursor: sqlite3.Cursor, most: int, copies: bool) -> list[Row]:
         if len(found) == most:
             break
     return list(found.values())
-
-
-def unpack(blob: bytes) -> Any:
-    """An entry as `_sources` keeps it."""
-    return json.loads(zlib.decompress(blob))
 
 
 def _rows(cursor: sqlite3.Cursor) -> list[Row]:

@@ -14,8 +14,9 @@ from statistics import median
 from aggregator.clean import Site
 from aggregator.config import Dedupe
 from aggregator.digest import Item as Digested
-from aggregator.digest import digest_entry, packed
+from aggregator.digest import digest_entry
 from aggregator.model import Entry, Subscription, Text
+from aggregator.packing import packed
 from aggregator.store import Store, open_writer
 from aggregator.stories import Editor
 from tests.data.dedupe.corpus import START, Item
