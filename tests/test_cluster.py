@@ -124,7 +124,8 @@ def dump(database: Path) -> dict[str, list[tuple[object, ...]]]:
             row[0]
             for row in connection.execute(
                 "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE TABLE%' AND name NOT LIKE "
-                "'%fts%' AND name NOT LIKE '_sqlite%' AND name NOT IN ('_documents', '_fingerprints', '_waiting', '_moving', '_late')"
+                "'%fts%' AND name NOT LIKE '_sqlite%' AND name NOT IN "
+                "('_documents', '_fingerprints', '_waiting', '_moving', '_late')"
             )
         ]
         feed = dict(connection.execute("SELECT id, configured_url FROM feeds"))

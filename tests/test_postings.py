@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sqlite3
 from collections.abc import Iterator
@@ -82,7 +83,8 @@ def test_whoever_opens_the_file_next_goes_on_where_the_last_one_was(
 
 def test_numbers_that_are_given_again_lose_nothing(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postings, "_WAIT", 60)
-    dice, keeper, now = random.Random(5), Postings(db), {}
+    dice, keeper = random.Random(5), Postings(db)
+    now: dict[int, list[int]] = {}
     for turn in range(300):
         article = 1 + turn % 7 + turn // 10  # the newest are removed, and come again with other texts
         if article in now:
@@ -95,6 +97,19 @@ def test_numbers_that_are_given_again_lose_nothing(db: sqlite3.Connection, monke
         pairs = {(value, number) for number, hashes in now.items() for value in hashes}
         assert found(keeper, [value for value, _ in pairs]) == pairs
     assert set(indexed(db)) == pairs
+
+
+def undone(store: Store, hashes: list[int]) -> None:
+    """Does something to the index, in part and then as a whole, and takes it back."""
+    keeper = store._postings
+    with contextlib.suppress(LookupError), store.transaction():
+        keeper.clear()
+        keeper.insert([(9, hashes)])
+        with contextlib.suppress(KeyError), store.part():
+            keeper.insert([(8, hashes)])
+            raise KeyError
+        assert found(keeper, hashes) == {(value, 9) for value in hashes}
+        raise LookupError
 
 
 @given(
@@ -127,14 +142,7 @@ def test_it_is_a_set_of_hashes_of_articles(
             elif what == "restart":
                 keeper.forget()
             elif what == "undo":
-                with pytest.raises(LookupError), store.transaction():
-                    keeper.clear()
-                    keeper.insert([(9, hashes)])
-                    with pytest.raises(KeyError), store.part():
-                        keeper.insert([(8, hashes)])
-                        raise KeyError
-                    assert found(keeper, hashes) == {(value, 9) for value in hashes}
-                    raise LookupError
+                undone(store, hashes)
             elif what == "sweep":
                 keeper.sweep(article, 100)
                 keeper.sweep(article, 100)
