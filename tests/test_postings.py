@@ -219,7 +219,7 @@ def test_a_file_of_before_has_all_its_hashes_in_the_table(tmp_path: Path, monkey
 
 def every(table: Waiting) -> list[Pair]:
     """All that is in it."""
-    return sorted(table._pairs(0, len(table._hashes)))
+    return sorted(waiting._pairs(table._hashes, table._articles))
 
 
 def portions(table: Waiting) -> list[list[Pair]]:

@@ -18,7 +18,7 @@ from itertools import groupby
 from aggregator.store.waiting import Waiting
 
 MOST = 24  # articles one hash is kept for
-_WAIT = 160_000  # hashes that wait in all, 4 MiB; some hundred go on together
+_WAIT = 160_000  # hashes that wait in all, 3 MiB; some hundred go on together
 # In order, one look-up for each: IN would sort them into a table of its own first, which takes as long again.
 _LOOK_UP = "SELECT hash, article_id FROM json_each(?) CROSS JOIN _fingerprints ON hash = value"
 _INSERT = "INSERT OR IGNORE INTO _fingerprints VALUES (?, ?)"

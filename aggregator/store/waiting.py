@@ -1,6 +1,6 @@
-"""Hashes in memory, and which articles have them: a table with open addressing, of sixteen bytes a place.
+"""Hashes in memory, and which articles have them: a table with open addressing, of twelve bytes a place.
 
-A dict of the same would take five times as much. The place of a hash is told by its highest bits, so what lies side by side
+A dict of the same would take six times as much. The place of a hash is told by its highest bits, so what lies side by side
 in here does so in the table of the file, and goes there together. Hashes are spread evenly by themselves.
 """
 
@@ -61,17 +61,19 @@ class Waiting:
         # No gap may come between a place and what stands behind it for want of room.
         while self._hashes[end]:
             end += 1
-        pairs = sorted(self._pairs(begin, end))
-        self._taken -= sum(map(bool, self._hashes[begin:end]))
+        held, articles = self._hashes[begin:end], self._articles[begin:end]
+        pairs = sorted(_pairs(held, articles))
+        self._taken -= sum(map(bool, held))
         self._count -= len(pairs)
-        self._hashes[begin:end] = self._articles[begin:end] = _nothing(end - begin)
+        self._hashes[begin:end] = _free("q", end - begin)
+        self._articles[begin:end] = _free("I", end - begin)
         return pairs, end << self._shift if end < self._places else 0
 
     def _clear(self, bits: int) -> None:
         self._places = 1 << bits
         self._shift = _BITS - bits
-        self._hashes = _nothing(self._places + 1)  # each plus one; 0: the place is free, as the last one always is
-        self._articles = _nothing(self._places + 1)  # 0: who was here is gone, and others stand behind
+        self._hashes = _free("q", self._places + 1)  # each plus one; 0: the place is free, as the last one always is
+        self._articles = _free("I", self._places + 1)  # 0: who was here is gone, and others stand behind
         self._count = self._taken = 0
 
     def _put(self, pairs: Iterable[tuple[int, int]]) -> None:
@@ -93,17 +95,17 @@ class Waiting:
 
     def _renew(self, more: int) -> None:
         """Makes a table with room for more, or one as large without those who are gone."""
-        pairs, bits = [*self._pairs(0, len(self._hashes))], self._places.bit_length() - 1
-        while len(pairs) + more > _FULL * (1 << bits):
+        held, articles, bits = self._hashes, self._articles, self._places.bit_length() - 1
+        while self._count + more > _FULL * (1 << bits):
             bits += 2 if bits < _LEAST + 4 else 1  # each time all are put in again, which is worth some memory
         self._clear(bits)
-        self._put(pairs)
-
-    def _pairs(self, begin: int, end: int) -> Iterable[tuple[int, int]]:
-        for here, article in zip(self._hashes[begin:end], self._articles[begin:end], strict=True):
-            if article:
-                yield here - 1, article
+        self._put(_pairs(held, articles))
 
 
-def _nothing(places: int) -> array[int]:
-    return array("q", bytes(8 * places))
+def _pairs(hashes: array[int], articles: array[int]) -> Iterable[tuple[int, int]]:
+    return ((here - 1, article) for here, article in zip(hashes, articles, strict=True) if article)
+
+
+def _free(kind: str, places: int) -> array[int]:
+    none = array(kind, [0])
+    return none * places
