@@ -140,9 +140,13 @@ def _summary(entry: Entry, text: str, place: walk.Place) -> str:
         own = line(walk.words(shape.html(entry.summary)[: shape.LONGEST], place), 1000)
         if own:
             return own
-    text = line(text[: 2 * _SUMMARY], 2 * _SUMMARY)
-    if len(text) <= _SUMMARY:
-        return text
+    for longest in (_SUMMARY + 20, 2 * _SUMMARY):  # mostly few of the characters are blanks too many
+        start = line(text[:longest], longest)
+        if len(start) > _SUMMARY:
+            break
+    else:
+        return start
+    text = start
     sentence = max((end.end() for end in _SENTENCE_END.finditer(text, 0, _SUMMARY)), default=0)
     if sentence >= _SUMMARY // 3:
         return text[:sentence].rstrip()
@@ -158,7 +162,8 @@ def _words(done: walk.Cleaned) -> int:
         return len(re.sub(_UNPARTED, " x ", text).split())
     if _EXACT.search(done.html) is not None:
         return len(text.split())
-    return text.count(" ") + sum(map(bool, text.split("\n")))  # one blank or gap between any two words
+    gaps = text.count("\n") - text.count("\n\n")
+    return text.count(" ") + gaps + bool(text)  # one blank or gap between any two words
 
 
 def _enclosures(entry: Entry, base: str) -> list[Enclosure]:

@@ -60,8 +60,7 @@ class Blocks(Protocol):
     def __getitem__(self, index: int, /) -> Block: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What decides, beside the text, which rules apply: the sites an article is from, and what its feed repeats."""
 
     hosts: frozenset[str] = frozenset()
@@ -150,8 +149,8 @@ class Furniture:
         """The rule that knows this text at this edge; with `tails` one that also knows the end of a block."""
         length = len(text)
         folded = _folded(text)
-        for rule in _beginning(self, text[:_BEGINNING].lower(), position, tails):
-            if length > rule.longest or (rule.needs and not any(map(folded.__contains__, rule.needs))):
+        for need, rule in _beginning(self, text[:_BEGINNING].lower(), position, tails):
+            if length > rule.longest or need not in folded:
                 continue
             if _compiled(rule.pattern).match(text) and (rule.everywhere or rule.is_of(around.hosts)):
                 return rule
@@ -177,10 +176,11 @@ _LEARNED = Rule("learned", None, True, "any", "")
 
 
 @functools.lru_cache(maxsize=4096)
-def _beginning(furniture: Furniture, letters: str, position: Position, tails: bool) -> tuple[Rule, ...]:
-    """The rules for texts that begin with these letters, at this edge."""
+def _beginning(furniture: Furniture, letters: str, position: Position, tails: bool) -> tuple[tuple[str, Rule], ...]:
+    """The rules for texts that begin with these letters, at this edge, each with every text of which it needs one."""
     rules = furniture.beginning(letters)
-    return tuple(rule for rule in rules if rule.position in (position, "any") and (rule.tail or not tails))
+    fit = (rule for rule in rules if rule.position in (position, "any") and (rule.tail or not tails))
+    return tuple((need, rule) for rule in fit for need in rule.needs or ("",))
 
 
 def _folded(text: str) -> str:

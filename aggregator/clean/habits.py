@@ -95,9 +95,11 @@ def _mark(block: Block, title: str) -> int:
     text = block.text.casefold()
     if title:
         text = text.replace(title, "\x00")
-    made_of = [_masked(text), *(address.encode("utf-8", "replace") for address in block.addresses)]
+    made_of = _masked(text)
+    for address in block.addresses:
+        made_of += b"\x1f" + address.encode("utf-8", "replace")
     # 63 bits: SQLite's integers have a sign.
-    return int.from_bytes(hashlib.blake2b(b"\x1f".join(made_of), digest_size=8).digest(), "big") >> 1
+    return int.from_bytes(hashlib.blake2b(made_of, digest_size=8).digest(), "big") >> 1
 
 
 def _masked(text: str) -> bytes:

@@ -91,6 +91,7 @@ class Trackers:
         self._counters = frozenset(host for host in hosts if "/" not in host)
         self._counting_paths = tuple(host for host in hosts if "/" in host)
         self._kind = functools.lru_cache(maxsize=512)(self._kind_of)
+        self._counting_at = functools.lru_cache(maxsize=512)(self._counting_of)
         self._redirects_at = functools.lru_cache(maxsize=512)(self._redirects_of)
 
     def resolve(self, base: str, href: str | None, schemes: tuple[str, ...] = ("http", "https")) -> str | None:
@@ -133,13 +134,8 @@ class Trackers:
         if found is None:
             return False
         host = found[1].lower()
-        if (host + url[found.end() :]).startswith(self._counting_paths):
-            return True
-        while host:
-            if host in self._counters:
-                return True
-            host = host.partition(".")[2]
-        return False
+        counting = self._counting_at(host) if len(host) <= _LONGEST_HOST else self._counting_of(host)
+        return url.startswith(counting, found.end())
 
     def _target(self, url: str) -> str | None:
         authority = url.split("/", 3)[2]
@@ -178,6 +174,15 @@ class Trackers:
         if self.signed.fullmatch(name):
             return "signs"
         return "tracks" if self.parameters.fullmatch(unquote(name)) else ""
+
+    def _counting_of(self, host: str) -> tuple[str, ...]:
+        """What the paths of images that only count readers begin with at a host; all begin with ""."""
+        domain = host
+        while domain:
+            if domain in self._counters:
+                return ("",)
+            domain = domain.partition(".")[2]
+        return tuple(path.removeprefix(host) for path in self._counting_paths if path.startswith(f"{host}/"))
 
     def _redirects_of(self, authority: str) -> tuple[tuple[re.Pattern[str], Redirect], ...]:
         host = authority.rpartition("@")[2].partition(":")[0].lower()
