@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from aggregator.clean import habits as habits
 from aggregator.clean import links, rules, select, shape, tokens, walk
-from aggregator.clean.characters import legal, line
+from aggregator.clean.characters import line
 from aggregator.clean.furniture import Surroundings
 from aggregator.clean.habits import Decision, Habits
 from aggregator.clean.language import declared, guessed
@@ -129,7 +129,7 @@ def _url(entry: Entry, site: Site) -> str:
 
 
 def _title(title: Text) -> str:
-    value = legal(title.value[:20_000])
+    value = title.value[:20_000]
     marked = title.html and ("<" in value or "&" in value)
     return shape.unescaped(line(tokens.text(value) if marked else value))
 
@@ -162,8 +162,8 @@ def _words(done: walk.Cleaned) -> int:
         return len(re.sub(_UNPARTED, " x ", text).split())
     if _EXACT.search(done.html) is not None:
         return len(text.split())
-    gaps = text.count("\n") - text.count("\n\n")
-    return text.count(" ") + gaps + bool(text)  # one blank or gap between any two words
+    lines = text.split("\n")
+    return text.count(" ") + len(lines) - lines.count("")  # one blank or gap between any two words
 
 
 def _enclosures(entry: Entry, base: str) -> list[Enclosure]:

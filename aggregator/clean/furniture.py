@@ -16,6 +16,7 @@ DEEPEST = 80  # blocks looked at from each edge
 _LONGEST = 1500  # characters of a block that a rule may know; longer ones are prose
 _MEDIA_PASSED = 2  # images between the edge and a rule's text that do not shield it
 _LINKS_PASSED = 30  # lines that are links only, between the edge and the heading of a list of them
+_SHORT = 120  # characters that many rules know at most: an article's own text is mostly longer
 _BEGINNING = 4  # letters by which the rules that may match are chosen
 
 Position = Literal["top", "bottom", "any"]
@@ -149,7 +150,7 @@ class Furniture:
         """The rule that knows this text at this edge; with `tails` one that also knows the end of a block."""
         length = len(text)
         folded = _folded(text)
-        for need, rule in _beginning(self, text[:_BEGINNING].lower(), position, tails):
+        for need, rule in _beginning(self, text[:_BEGINNING].lower(), length > _SHORT, position, tails):
             if length > rule.longest or need not in folded:
                 continue
             if _compiled(rule.pattern).match(text) and (rule.everywhere or rule.is_of(around.hosts)):
@@ -176,11 +177,16 @@ _LEARNED = Rule("learned", None, True, "any", "")
 
 
 @functools.lru_cache(maxsize=4096)
-def _beginning(furniture: Furniture, letters: str, position: Position, tails: bool) -> tuple[tuple[str, Rule], ...]:
+def _beginning(
+    furniture: Furniture, letters: str, long: bool, position: Position, tails: bool
+) -> tuple[tuple[str, Rule], ...]:
     """The rules for texts that begin with these letters, at this edge, each with every text of which it needs one."""
-    rules = furniture.beginning(letters)
-    fit = (rule for rule in rules if rule.position in (position, "any") and (rule.tail or not tails))
-    return tuple((need, rule) for rule in fit for need in rule.needs or ("",))
+    return tuple(
+        (need, rule)
+        for rule in furniture.beginning(letters)
+        if rule.position in (position, "any") and (rule.tail or not tails) and not (long and rule.longest <= _SHORT)
+        for need in rule.needs or ("",)
+    )
 
 
 def _folded(text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -68,8 +68,8 @@ def edges(blocks: Blocks, title: str) -> tuple[tuple[int, str], ...]:
     near = range(length)
     order = near if length <= 2 * _EDGE_BLOCKS else (*near[:_EDGE_BLOCKS], *near[-_EDGE_BLOCKS:])
     shown = [blocks[index] for index in order]
-    title = _title(title)
-    return tuple((_mark(block, title), block.text) for block in shown if _is_text(block))
+    texts = [block for block in shown if _is_text(block)]
+    return tuple(zip(_marks(texts, title), [block.text for block in texts], strict=True))
 
 
 def may_go(block: Block) -> bool:
@@ -83,23 +83,21 @@ def _is_text(block: Block) -> bool:
 
 def mark(block: Block, title: str) -> int:
     """Of a block's text, its title and digits masked, and of where it leads, which is never masked."""
-    return _mark(block, _title(title))
+    return _marks([block], title)[0]
 
 
-def _title(title: str) -> str:
-    """A title as it is masked in texts; one that is too short to be told from a word is not."""
-    return title.casefold() if len(title) >= 4 else ""
-
-
-def _mark(block: Block, title: str) -> int:
-    text = block.text.casefold()
-    if title:
-        text = text.replace(title, "\x00")
-    made_of = _masked(text)
-    for address in block.addresses:
-        made_of += b"\x1f" + address.encode("utf-8", "replace")
-    # 63 bits: SQLite's integers have a sign.
-    return int.from_bytes(hashlib.blake2b(made_of, digest_size=8).digest(), "big") >> 1
+def _marks(blocks: Sequence[Block], title: str) -> list[int]:
+    # All texts at once, which is faster than each by itself. None holds a control character (see `characters`).
+    text = "\x1e".join([block.text for block in blocks]).casefold()
+    if len(title) >= 4:  # a shorter one is not told from a word
+        text = text.replace(title.casefold(), "\x00")
+    marks = []
+    for block, made_of in zip(blocks, _masked(text).split(b"\x1e"), strict=False):
+        for address in block.addresses:
+            made_of += b"\x1f" + address.encode("utf-8", "replace")
+        # 63 bits: SQLite's integers have a sign.
+        marks.append(int.from_bytes(hashlib.blake2b(made_of, digest_size=8).digest(), "big") >> 1)
+    return marks
 
 
 def _masked(text: str) -> bytes:

@@ -98,7 +98,6 @@ def _once(html: str, place: Place) -> Stepwise[tuple[Cleaned, bool]]:
     paired = "#" not in regular or set(_LOCAL.findall(safe)) == set(_ID.findall(safe))
     steady = settled and safe == raw and paired
     edges = habits.edges(sheet, place.around.title)
-    yield
     return Cleaned(safe, text, (*sheet.forms, *removed), tuple(credits), edges), steady
 
 
