@@ -89,6 +89,7 @@ def stepwise(entry: Entry, site: Site) -> Stepwise[Article]:
     yield
     source = entry.source
     named = (*entry.via, *done.credits, *((source.home_page_url, source.url) if source is not None else ()))
+    faint = site.learned.faint
     credits = [site.rules.trackers.resolve(base, link) for link in named]
     return Article(
         guid=line(entry.guid, 2100) or url,
@@ -107,8 +108,8 @@ def stepwise(entry: Entry, site: Site) -> Stepwise[Article]:
         updated=entry.updated,
         source=source,
         credits=tuple(dict.fromkeys(link for link in credits if link and link != url)),
-        edges=tuple(mark for mark, _ in done.edges),
-        faint=tuple(text for mark, text in done.edges if mark in site.learned.faint),
+        edges=tuple([mark for mark, _ in done.edges]),
+        faint=tuple([text for mark, text in done.edges if mark in faint]) if faint else (),
     )
 
 

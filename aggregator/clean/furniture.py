@@ -22,7 +22,7 @@ _BEGINNING = 4  # letters by which the rules that may match are chosen
 Position = Literal["top", "bottom", "any"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One kind of furniture. `pattern` is matched at a block's start; a hit drops the whole block."""
 
@@ -36,6 +36,11 @@ class Rule:
     needs: tuple[str, ...] = ()  # of which a match holds one, in lower case: for patterns that begin with anything
     lists: bool = False  # the heading of a list of links, which goes with it
     tail: bool = False  # also known at the end of a block, after a full stop
+
+    @functools.cached_property
+    def compiled(self) -> re.Pattern[str]:
+        """Its pattern, compiled when a text is first tried."""
+        return re.compile(self.pattern, re.IGNORECASE)
 
     def is_of(self, hosts: Iterable[str]) -> bool:
         """Whether its site is among these."""
@@ -153,7 +158,7 @@ class Furniture:
         for need, rule in _beginning(self, text[:_BEGINNING].lower(), length > _SHORT, position, tails):
             if length > rule.longest or need not in folded:
                 continue
-            if _compiled(rule.pattern).match(text) and (rule.everywhere or rule.is_of(around.hosts)):
+            if rule.compiled.match(text) and (rule.everywhere or rule.is_of(around.hosts)):
                 return rule
         return None
 
@@ -192,11 +197,6 @@ def _beginning(
 def _folded(text: str) -> str:
     """The text with its Latin letters as re.IGNORECASE compares them."""
     return text.lower() if text.isascii() else text.casefold().replace("i\u0307", "i").replace("\u0131", "i")
-
-
-@functools.lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)
 
 
 @functools.lru_cache(maxsize=512)

@@ -67,8 +67,7 @@ def edges(blocks: Blocks, title: str) -> tuple[tuple[int, str], ...]:
     length = len(blocks)
     near = range(length)
     order = near if length <= 2 * _EDGE_BLOCKS else (*near[:_EDGE_BLOCKS], *near[-_EDGE_BLOCKS:])
-    shown = [blocks[index] for index in order]
-    texts = [block for block in shown if _is_text(block)]
+    texts = [block for index in order if _is_text(block := blocks[index])]
     return tuple(zip(_marks(texts, title), [block.text for block in texts], strict=True))
 
 
@@ -87,12 +86,13 @@ def mark(block: Block, title: str) -> int:
 
 
 def _marks(blocks: Sequence[Block], title: str) -> list[int]:
-    # All texts at once, which is faster than each by itself. None holds a control character (see `characters`).
+    # All texts at once, if they are ASCII: faster than each by itself. None holds a control character (`characters`).
     text = "\x1e".join([block.text for block in blocks]).casefold()
     if len(title) >= 4:  # a shorter one is not told from a word
         text = text.replace(title.casefold(), "\x00")
+    masked = _masked(text).split(b"\x1e") if text.isascii() else [_masked(piece) for piece in text.split("\x1e")]
     marks = []
-    for block, made_of in zip(blocks, _masked(text).split(b"\x1e"), strict=False):
+    for block, made_of in zip(blocks, masked, strict=False):
         for address in block.addresses:
             made_of += b"\x1f" + address.encode("utf-8", "replace")
         # 63 bits: SQLite's integers have a sign.

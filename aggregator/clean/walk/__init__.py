@@ -97,6 +97,7 @@ def _once(html: str, place: Place) -> Stepwise[tuple[Cleaned, bool]]:
     # Without a "#" nothing links to a place in the text, and no place is named.
     paired = "#" not in regular or set(_LOCAL.findall(safe)) == set(_ID.findall(safe))
     steady = settled and safe == raw and paired
+    yield
     edges = habits.edges(sheet, place.around.title)
     return Cleaned(safe, text, (*sheet.forms, *removed), tuple(credits), edges), steady
 
