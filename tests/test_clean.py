@@ -301,6 +301,52 @@ def test_title_and_digits_are_masked_links_and_images_never() -> None:
     assert there != habits.mark(Block("See the list of all our letters.", addresses=("https://x.example/2",)), "T")
 
 
+@pytest.mark.parametrize("sign", ["", "’"])
+def test_a_block_has_the_same_mark_beside_others(sign: str) -> None:
+    texts = [
+        "You read number 1007 of all.",
+        f"See the list{sign} of all our letters.",
+        "Short.",
+        "Number 12 of all letters.",
+    ]
+    blocks = [Block(text, addresses=("https://x.example/1",) if sign else ()) for text in texts]
+    title = "Of all"
+    told = [(habits.mark(block, title), block.text) for block in blocks if len(block.text) > 6]
+    assert habits.edges(blocks, title) == tuple(told)
+    assert habits.edges([], title) == ()
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("utm_source=rss", ""),
+        ("", "?"),
+        ("a=1&utm_source=rss", "?a=1"),
+        ("utm_source=rss&amp;a=1", "?a=1"),
+        ("a", "?a"),
+        (f"utm_source=rss&b={300 * 'b'}", f"?b={300 * 'b'}"),
+    ],
+)
+def test_a_query_that_was_seen_before_is_left_the_same(query: str, kept: str) -> None:
+    for path in ("/1", "/2", "/2"):
+        assert TRACKERS.without_trackers(f"https://x.example{path}?{query}") == f"https://x.example{path}{kept}"
+
+
+@pytest.mark.parametrize(
+    ("address", "counts"),
+    [
+        ("https://www.accesswire.com/img.ashx?id=1", True),
+        ("https://WWW.accesswire.com:443/img.ashx", True),
+        ("https://www.accesswire.com/logo.png", False),
+        ("https://accesswire.com/img.ashx", False),
+        ("https://www.accesswire.com", False),
+        (f"https://{300 * 'a'}.example/1.png", False),
+    ],
+)
+def test_a_host_may_count_readers_at_some_paths_only(address: str, counts: bool) -> None:
+    assert [TRACKERS.counts_readers(address) for _ in range(2)] == [counts, counts]
+
+
 @pytest.mark.parametrize(
     "block",
     [

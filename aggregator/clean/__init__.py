@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from aggregator.clean import habits as habits
 from aggregator.clean import links, rules, select, shape, tokens, walk
-from aggregator.clean.characters import legal, line
+from aggregator.clean.characters import line
 from aggregator.clean.furniture import Surroundings
 from aggregator.clean.habits import Decision, Habits
 from aggregator.clean.language import declared, guessed
@@ -89,6 +89,7 @@ def stepwise(entry: Entry, site: Site) -> Stepwise[Article]:
     yield
     source = entry.source
     named = (*entry.via, *done.credits, *((source.home_page_url, source.url) if source is not None else ()))
+    faint = site.learned.faint
     credits = [site.rules.trackers.resolve(base, link) for link in named]
     return Article(
         guid=line(entry.guid, 2100) or url,
@@ -107,8 +108,8 @@ def stepwise(entry: Entry, site: Site) -> Stepwise[Article]:
         updated=entry.updated,
         source=source,
         credits=tuple(dict.fromkeys(link for link in credits if link and link != url)),
-        edges=tuple(mark for mark, _ in done.edges),
-        faint=tuple(text for mark, text in done.edges if mark in site.learned.faint),
+        edges=tuple([mark for mark, _ in done.edges]),
+        faint=tuple([text for mark, text in done.edges if mark in faint]) if faint else (),
     )
 
 
@@ -129,7 +130,7 @@ def _url(entry: Entry, site: Site) -> str:
 
 
 def _title(title: Text) -> str:
-    value = legal(title.value[:20_000])
+    value = title.value[:20_000]
     marked = title.html and ("<" in value or "&" in value)
     return shape.unescaped(line(tokens.text(value) if marked else value))
 
@@ -140,9 +141,13 @@ def _summary(entry: Entry, text: str, place: walk.Place) -> str:
         own = line(walk.words(shape.html(entry.summary)[: shape.LONGEST], place), 1000)
         if own:
             return own
-    text = line(text[: 2 * _SUMMARY], 2 * _SUMMARY)
-    if len(text) <= _SUMMARY:
-        return text
+    for longest in (_SUMMARY + 20, 2 * _SUMMARY):  # mostly few of the characters are blanks too many
+        start = line(text[:longest], longest)
+        if len(start) > _SUMMARY:
+            break
+    else:
+        return start
+    text = start
     sentence = max((end.end() for end in _SENTENCE_END.finditer(text, 0, _SUMMARY)), default=0)
     if sentence >= _SUMMARY // 3:
         return text[:sentence].rstrip()
@@ -158,7 +163,8 @@ def _words(done: walk.Cleaned) -> int:
         return len(re.sub(_UNPARTED, " x ", text).split())
     if _EXACT.search(done.html) is not None:
         return len(text.split())
-    return text.count(" ") + sum(map(bool, text.split("\n")))  # one blank or gap between any two words
+    lines = text.split("\n")
+    return text.count(" ") + len(lines) - lines.count("")  # one blank or gap between any two words
 
 
 def _enclosures(entry: Entry, base: str) -> list[Enclosure]:

@@ -16,12 +16,13 @@ DEEPEST = 80  # blocks looked at from each edge
 _LONGEST = 1500  # characters of a block that a rule may know; longer ones are prose
 _MEDIA_PASSED = 2  # images between the edge and a rule's text that do not shield it
 _LINKS_PASSED = 30  # lines that are links only, between the edge and the heading of a list of them
+_SHORT = 120  # characters that many rules know at most: an article's own text is mostly longer
 _BEGINNING = 4  # letters by which the rules that may match are chosen
 
 Position = Literal["top", "bottom", "any"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One kind of furniture. `pattern` is matched at a block's start; a hit drops the whole block."""
 
@@ -35,6 +36,11 @@ class Rule:
     needs: tuple[str, ...] = ()  # of which a match holds one, in lower case: for patterns that begin with anything
     lists: bool = False  # the heading of a list of links, which goes with it
     tail: bool = False  # also known at the end of a block, after a full stop
+
+    @functools.cached_property
+    def compiled(self) -> re.Pattern[str]:
+        """Its pattern, compiled when a text is first tried."""
+        return re.compile(self.pattern, re.IGNORECASE)
 
     def is_of(self, hosts: Iterable[str]) -> bool:
         """Whether its site is among these."""
@@ -60,8 +66,7 @@ class Blocks(Protocol):
     def __getitem__(self, index: int, /) -> Block: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What decides, beside the text, which rules apply: the sites an article is from, and what its feed repeats."""
 
     hosts: frozenset[str] = frozenset()
@@ -150,10 +155,10 @@ class Furniture:
         """The rule that knows this text at this edge; with `tails` one that also knows the end of a block."""
         length = len(text)
         folded = _folded(text)
-        for rule in _beginning(self, text[:_BEGINNING].lower(), position, tails):
-            if length > rule.longest or (rule.needs and not any(map(folded.__contains__, rule.needs))):
+        for need, rule in _beginning(self, text[:_BEGINNING].lower(), length > _SHORT, position, tails):
+            if length > rule.longest or need not in folded:
                 continue
-            if _compiled(rule.pattern).match(text) and (rule.everywhere or rule.is_of(around.hosts)):
+            if rule.compiled.match(text) and (rule.everywhere or rule.is_of(around.hosts)):
                 return rule
         return None
 
@@ -177,20 +182,21 @@ _LEARNED = Rule("learned", None, True, "any", "")
 
 
 @functools.lru_cache(maxsize=4096)
-def _beginning(furniture: Furniture, letters: str, position: Position, tails: bool) -> tuple[Rule, ...]:
-    """The rules for texts that begin with these letters, at this edge."""
-    rules = furniture.beginning(letters)
-    return tuple(rule for rule in rules if rule.position in (position, "any") and (rule.tail or not tails))
+def _beginning(
+    furniture: Furniture, letters: str, long: bool, position: Position, tails: bool
+) -> tuple[tuple[str, Rule], ...]:
+    """The rules for texts that begin with these letters, at this edge, each with every text of which it needs one."""
+    return tuple(
+        (need, rule)
+        for rule in furniture.beginning(letters)
+        if rule.position in (position, "any") and (rule.tail or not tails) and not (long and rule.longest <= _SHORT)
+        for need in rule.needs or ("",)
+    )
 
 
 def _folded(text: str) -> str:
     """The text with its Latin letters as re.IGNORECASE compares them."""
     return text.lower() if text.isascii() else text.casefold().replace("i\u0307", "i").replace("\u0131", "i")
-
-
-@functools.lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)
 
 
 @functools.lru_cache(maxsize=512)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -67,9 +67,8 @@ def edges(blocks: Blocks, title: str) -> tuple[tuple[int, str], ...]:
     length = len(blocks)
     near = range(length)
     order = near if length <= 2 * _EDGE_BLOCKS else (*near[:_EDGE_BLOCKS], *near[-_EDGE_BLOCKS:])
-    shown = [blocks[index] for index in order]
-    title = _title(title)
-    return tuple((_mark(block, title), block.text) for block in shown if _is_text(block))
+    texts = [block for index in order if _is_text(block := blocks[index])]
+    return tuple(zip(_marks(texts, title), [block.text for block in texts], strict=True))
 
 
 def may_go(block: Block) -> bool:
@@ -83,21 +82,22 @@ def _is_text(block: Block) -> bool:
 
 def mark(block: Block, title: str) -> int:
     """Of a block's text, its title and digits masked, and of where it leads, which is never masked."""
-    return _mark(block, _title(title))
+    return _marks([block], title)[0]
 
 
-def _title(title: str) -> str:
-    """A title as it is masked in texts; one that is too short to be told from a word is not."""
-    return title.casefold() if len(title) >= 4 else ""
-
-
-def _mark(block: Block, title: str) -> int:
-    text = block.text.casefold()
-    if title:
-        text = text.replace(title, "\x00")
-    made_of = [_masked(text), *(address.encode("utf-8", "replace") for address in block.addresses)]
-    # 63 bits: SQLite's integers have a sign.
-    return int.from_bytes(hashlib.blake2b(b"\x1f".join(made_of), digest_size=8).digest(), "big") >> 1
+def _marks(blocks: Sequence[Block], title: str) -> list[int]:
+    # All texts at once, if they are ASCII: faster than each by itself. None holds a control character (`characters`).
+    text = "\x1e".join([block.text for block in blocks]).casefold()
+    if len(title) >= 4:  # a shorter one is not told from a word
+        text = text.replace(title.casefold(), "\x00")
+    masked = _masked(text).split(b"\x1e") if text.isascii() else [_masked(piece) for piece in text.split("\x1e")]
+    marks = []
+    for block, made_of in zip(blocks, masked, strict=False):
+        for address in block.addresses:
+            made_of += b"\x1f" + address.encode("utf-8", "replace")
+        # 63 bits: SQLite's integers have a sign.
+        marks.append(int.from_bytes(hashlib.blake2b(made_of, digest_size=8).digest(), "big") >> 1)
+    return marks
 
 
 def _masked(text: str) -> bytes:

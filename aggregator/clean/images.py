@@ -15,7 +15,7 @@ LAZY = (
 ).split()
 LAZY_SETS = "data-srcset data-lazy-srcset data-original-set data-ezsrcset".split()
 _LAZY = frozenset(LAZY)
-_LAZY_ALL = frozenset((*LAZY, *LAZY_SETS))
+_LAZY_SETS = frozenset(LAZY_SETS)
 _PLACEHOLDER = re.compile(
     r"data:|about:|.*/(?:[\w-]*(?:placeholder|spacer|blank|transparent|lazy|loading|grey|gray|pixel|1x1|empty|clear)[\w-]*)"
     r"\.(?:gif|png|svg|jpe?g|webp)(?:[?#]|$)",
@@ -66,7 +66,8 @@ def image(attributes: Mapping[str, str], base: str, trackers: links.Trackers) ->
 
 def is_lazy(attributes: Mapping[str, str]) -> bool:
     """Whether a script was to put the real address in: then a <noscript> after it holds the same image."""
-    return not _LAZY_ALL.isdisjoint(attributes) or _PLACEHOLDER.match(attributes.get("src", "data:")) is not None
+    late = not (_LAZY.isdisjoint(attributes) and _LAZY_SETS.isdisjoint(attributes))
+    return late or _PLACEHOLDER.match(attributes.get("src", "data:")) is not None
 
 
 def size(attributes: Mapping[str, str]) -> tuple[int | None, int | None]:
@@ -108,9 +109,10 @@ def largest(found: str) -> str | None:
 
 def candidates(attributes: Mapping[str, str]) -> str:
     """The srcset of an image or source, lazy or not."""
-    for name in LAZY_SETS:
-        if name in attributes and attributes[name].strip():
-            return attributes[name]
+    if not _LAZY_SETS.isdisjoint(attributes):
+        for name in LAZY_SETS:
+            if attributes.get(name, "").strip():
+                return attributes[name]
     own = attributes.get("srcset", "")
     return "" if own.strip().startswith("data:") else own
 

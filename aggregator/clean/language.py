@@ -26,7 +26,9 @@ _PUNCTUATION = ".,;:!?…()[]\"'“”„‘’«»–—-·،؟।"
 
 def declared(value: str | None) -> str | None:
     """The language tag that a feed or entry has, if it can be one: "english" is none."""
-    value = (value or "").strip().replace("_", "-")
+    if not value:
+        return None
+    value = value.strip().replace("_", "-")
     return value if _TAG.fullmatch(value) else None
 
 

@@ -30,6 +30,7 @@ _PAIR = re.compile("(?:^|&amp;|[&;])[^&;]*")
 _MOST_UNWRAPPED = 4  # counters around one address
 _LONGEST = 16_384
 _LONGEST_HOST = 255  # RFC 1035 §2.3.4
+_LONGEST_QUERY = 250  # that is remembered
 _LONGEST_NAME = 100  # of a parameter that is remembered
 
 
@@ -91,6 +92,8 @@ class Trackers:
         self._counters = frozenset(host for host in hosts if "/" not in host)
         self._counting_paths = tuple(host for host in hosts if "/" in host)
         self._kind = functools.lru_cache(maxsize=512)(self._kind_of)
+        self._query = functools.lru_cache(maxsize=256)(self._query_of)  # of a feed's links it is mostly the same
+        self._counting_at = functools.lru_cache(maxsize=512)(self._counting_of)
         self._redirects_at = functools.lru_cache(maxsize=512)(self._redirects_of)
 
     def resolve(self, base: str, href: str | None, schemes: tuple[str, ...] = ("http", "https")) -> str | None:
@@ -118,13 +121,8 @@ class Trackers:
             mark = fragment = ""
         head, question, query = head.partition("?")
         if question:
-            pairs = _PAIR.findall(query) if ";" in query else query.replace("&", " &").split(" ")
-            kinds = [self._kind(pair.partition("=")[0][:_LONGEST_NAME]) for pair in pairs]
-            if "tracks" in kinds and "signs" not in kinds:
-                query = "".join([pair for pair, kind in zip(pairs, kinds, strict=True) if kind != "tracks"])
-                if kinds[0] == "tracks":
-                    query = query[5 if query.startswith("&amp;") else 1 :]
-                question = "?" if query else ""
+            kept = self._query(query) if len(query) <= _LONGEST_QUERY else self._query_of(query)
+            question, query = question if kept or not query else "", kept
         return head + question + query + mark + fragment
 
     def counts_readers(self, url: str) -> bool:
@@ -133,13 +131,8 @@ class Trackers:
         if found is None:
             return False
         host = found[1].lower()
-        if (host + url[found.end() :]).startswith(self._counting_paths):
-            return True
-        while host:
-            if host in self._counters:
-                return True
-            host = host.partition(".")[2]
-        return False
+        counting = self._counting_at(host) if len(host) <= _LONGEST_HOST else self._counting_of(host)
+        return url.startswith(counting, found.end())
 
     def _target(self, url: str) -> str | None:
         authority = url.split("/", 3)[2]
@@ -178,6 +171,24 @@ class Trackers:
         if self.signed.fullmatch(name):
             return "signs"
         return "tracks" if self.parameters.fullmatch(unquote(name)) else ""
+
+    def _counting_of(self, host: str) -> tuple[str, ...]:
+        """What the paths of images that only count readers begin with at a host; all begin with ""."""
+        domain = host
+        while domain:
+            if domain in self._counters:
+                return ("",)
+            domain = domain.partition(".")[2]
+        return tuple(path.removeprefix(host) for path in self._counting_paths if path.startswith(f"{host}/"))
+
+    def _query_of(self, query: str) -> str:
+        """A query without tracking parameters."""
+        pairs = _PAIR.findall(query) if ";" in query else query.replace("&", " &").split(" ")
+        kinds = [self._kind(pair.partition("=")[0][:_LONGEST_NAME]) for pair in pairs]
+        if "tracks" not in kinds or "signs" in kinds:
+            return query
+        kept = "".join([pair for pair, kind in zip(pairs, kinds, strict=True) if kind != "tracks"])
+        return kept[5 if kept.startswith("&amp;") else 1 :] if kinds[0] == "tracks" else kept
 
     def _redirects_of(self, authority: str) -> tuple[tuple[re.Pattern[str], Redirect], ...]:
         host = authority.rpartition("@")[2].partition(":")[0].lower()

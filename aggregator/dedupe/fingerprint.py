@@ -14,8 +14,9 @@ import hashlib
 import re
 import struct
 import unicodedata
-import zlib
 from collections.abc import Iterable, Sequence
+
+from isal import isal_zlib
 
 VERSION = 4  # rises when the same text would give other hashes: the stored index is then made anew (store/renewal)
 RUN = 4  # words
@@ -74,7 +75,7 @@ def runs(words: Sequence[str]) -> list[tuple[int, int]]:
 
 def _runs(words: str) -> tuple[Sequence[int], list[int]]:
     """The positions and the hashes of `runs`, of words with blanks between them."""
-    numbers = list(map(zlib.crc32, words.encode("utf-8", "surrogatepass").split()))
+    numbers = list(map(isal_zlib.crc32, words.encode("utf-8", "surrogatepass").split()))
     count = max(0, len(numbers) - RUN + 1)
     # All runs at once: one large integer has a byte of each word, beside which lie those of the next three.
     low = int.from_bytes(struct.pack(f"<{len(numbers)}I", *numbers)[::4], "little")
@@ -83,9 +84,14 @@ def _runs(words: str) -> tuple[Sequence[int], list[int]]:
     places = sorted({*dense, *(match.start() for match in _CHOSEN.finditer(rank, 0, count))})
     # A polynomial over a prime field: four numbers of 32 bits, spread evenly over 62.
     return places, [
-        (a * 0x9E3779B97F4A7C1 + b * 0xC2B2AE3D27D4EB4 + c * 0x165667B19E3779F9 + d * 0x27D4EB2F165667C5) % _PRIME
+        (
+            numbers[i] * 0x9E3779B97F4A7C1
+            + numbers[i + 1] * 0xC2B2AE3D27D4EB4
+            + numbers[i + 2] * 0x165667B19E3779F9
+            + numbers[i + 3] * 0x27D4EB2F165667C5
+        )
+        % _PRIME
         for i in places
-        for a, b, c, d in (numbers[i : i + RUN],)
     ]
 
 

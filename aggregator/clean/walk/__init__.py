@@ -10,7 +10,7 @@ sheet    what was written; the removal of what is furniture
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aggregator.clean import furniture, habits, tokens
 from aggregator.clean.furniture import Surroundings
@@ -27,8 +27,7 @@ _LOCAL = re.compile(r' href="#([^"]*)"')
 _ID = re.compile(r' id="([^"]*)"')
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a text stands: the base of its relative links, what is around it, and the rules that apply."""
 
     base: str
@@ -36,8 +35,7 @@ class Place:
     rules: Rules
 
 
-@dataclass(frozen=True, slots=True)
-class Cleaned:
+class Cleaned(NamedTuple):
     """Safe HTML, its text, what was removed, where that linked to, and the blocks near the edges."""
 
     html: str
@@ -99,8 +97,8 @@ def _once(html: str, place: Place) -> Stepwise[tuple[Cleaned, bool]]:
     # Without a "#" nothing links to a place in the text, and no place is named.
     paired = "#" not in regular or set(_LOCAL.findall(safe)) == set(_ID.findall(safe))
     steady = settled and safe == raw and paired
-    edges = habits.edges(sheet, place.around.title)
     yield
+    edges = habits.edges(sheet, place.around.title)
     return Cleaned(safe, text, (*sheet.forms, *removed), tuple(credits), edges), steady
 
 
@@ -108,10 +106,12 @@ def _without_furniture(sheet: Sheet, place: Place) -> tuple[list[Removal], list[
     """Takes furniture out: what went, where it linked to, and whether another look would find nothing more."""
     known, around = place.rules.furniture, place.around
     found = known.candidates(sheet, around)
-    # What was known by a class name, which is gone afterwards, or was too much to go, is to be looked at again.
-    settled = not any(sheet[index].hint for index in found) and len(found) < furniture.DEEPEST
-    if found and not furniture.is_little(found, sheet):
-        found, settled = {}, False
+    settled = True
+    if found:
+        # What was known by a class name, which is gone afterwards, or was too much to go, is to be looked at again.
+        settled = not any(sheet[index].hint for index in found) and len(found) < furniture.DEEPEST
+        if not furniture.is_little(found, sheet):
+            found, settled = {}, False
     removed, credits = [], []
     for index in sorted(found):
         block = sheet[index]

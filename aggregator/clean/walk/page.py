@@ -22,7 +22,7 @@ _DEEPEST = 120  # elements; what is deeper keeps its text and loses its tags
 class Page(Writer):
     """Goes along the tokens of `html`, as `tokens.serialised` gives it, and fills the sheet."""
 
-    __slots__ = ("_candidates", "_lazy", "_shown", "html", "rules", "values")
+    __slots__ = ("_candidates", "_image_before", "_shown", "html", "rules", "values")
 
     def __init__(self, base: str, html: str, rules: Rules) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Page(Writer):
         self.rules = rules
         self.values = Values(html, base, rules.trackers)
         self._shown: set[str] = set()  # addresses of images
-        self._lazy: bool | None = None  # of the last image: whether one that loads late was made right
+        self._image_before: dict[str, str] | None = None  # the attributes of an image with no text after it
         self._candidates = ""  # of the <source> before a picture's <img>
 
     def run(self) -> Sheet:
@@ -83,12 +83,13 @@ class Page(Writer):
         if self._players and _NO_PLAYER.search(text):
             return
         run = self.current
-        if run.texts or not text.isspace():
-            if self._lazy is not None and not text.isspace():
-                self._lazy = None
-            if not run.texts:
+        texts = run.texts
+        if texts or not text.isspace():
+            if self._image_before is not None and not text.isspace():
+                self._image_before = None
+            if not texts:
                 run.first = len(self.out)
-            run.texts.append(text)
+            texts.append(text)
             if self._inside["a"]:
                 run.linked += letters(text)
         self.out.append(text)
@@ -189,7 +190,7 @@ class Page(Writer):
         """What stands for an element that may not be shown; False where its content goes, too."""
         if hidden(values):
             if tag == "img":
-                self._lazy = False  # a script was to show it; a <noscript> after it may
+                self._image_before = None  # a script was to show it; a <noscript> after it may
             return tag in VOID
         if name in ("object", "embed", "iframe"):
             if values.get("type", "").startswith("image/") and values.get("data"):
@@ -208,9 +209,12 @@ class Page(Writer):
         kept = images.image(values, base, trackers)
         if kept is None and self._inside["picture"] and self._candidates and "src" not in values:
             kept = images.image(values | {"src": images.largest(self._candidates) or ""}, base, trackers)
-        if self._noscript and (kept is None or self._lazy or kept["src"] in self._shown):
+        before = self._image_before
+        if self._noscript and (
+            kept is None or kept["src"] in self._shown or (before is not None and images.is_lazy(before))
+        ):
             return
-        self._lazy = kept is not None if images.is_lazy(values) else None
+        self._image_before = None if kept is None else values
         if kept is None or self._inside["math"]:
             return
         self._candidates = ""

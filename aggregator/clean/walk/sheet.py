@@ -105,14 +105,19 @@ class Sheet:
         """Removes furniture that ends the last block, after a full stop; `found` are the blocks that go."""
         removed: list[Removal] = []
         blocks: Blocks = self
-        last = next((i for i in range(len(blocks) - 1, -1, -1) if i not in found and blocks[i].text), None)
-        if last is None or blocks[last].protected or blocks[last].heading:
+        for last in range(len(blocks) - 1, -1, -1):
+            if last not in found and blocks[last].text:
+                break
+        else:
             return removed
-        text = blocks[last].text
+        block = blocks[last]
+        if block.protected or block.heading:
+            return removed
+        text = block.text
         while (cut := known.tail(text, around)) is not None:
             start, rule = cut
             left = sum(len(blocks[index].text) for index in range(len(blocks)) if index not in found and index != last)
-            if left + start < (1 - furniture.MOST) * (left + len(blocks[last].text)):
+            if left + start < (1 - furniture.MOST) * (left + len(block.text)):
                 break
             removed.insert(0, Removal(rule, text[start:]))
             text = text[:start].rstrip()

@@ -61,8 +61,12 @@ class Values:
 
     def of_image(self, values: Mapping[str, str]) -> dict[str, str]:
         """What stays of the attributes that `images.image` gave, whose addresses are right already."""
-        made = {key: value if key in _DONE else self._value("img", key, value) for key, value in values.items()}
-        return {key: value for key, value in made.items() if value is not None}
+        kept: dict[str, str] = {}
+        for key, value in values.items():
+            made = value if key in _DONE else self._value("img", key, value)
+            if made is not None:
+                kept[key] = made
+        return kept
 
     def _value(self, name: str, key: str, value: str) -> str | None:
         if key in _NUMBERS and name != "data":
@@ -98,8 +102,8 @@ class Values:
 
 def written(name: str, kept: Mapping[str, str]) -> str:
     """A start tag."""
-    values = [f'{key}="{escape_value(value)}"' for key, value in kept.items()]
-    return f"<{name} {' '.join(values)}>" if values else f"<{name}>"
+    values = [f' {key}="{escape_value(value)}"' for key, value in kept.items()]
+    return f"<{name}{''.join(values)}>"
 
 
 def hidden(values: Mapping[str, str]) -> bool:
