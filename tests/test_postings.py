@@ -165,6 +165,32 @@ def test_what_comes_in_one_transaction_does_not_fill_the_memory(
     assert found(keeper, [1000, 19_049]) == {(1000, 1), (19_049, 19)}
 
 
+def test_more_wait_where_the_index_is_large(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings, "_WAIT", 100)
+    monkeypatch.setattr(postings, "_LARGE", 1000)
+    monkeypatch.setattr(postings, "_SAMPLE", 4)
+    dice, most = random.Random(7), set()
+    keeper = Postings(db)
+    for article in range(1, 800):
+        keeper.insert([(article, [dice.randrange(2**62) for _ in range(10)])])
+        keeper.settle()
+        most.add(len(keeper._waiting))
+        assert len(keeper._waiting) <= keeper._most
+    assert keeper._most == Postings(db)._room()
+    assert 4 * 180 > max(most) > 180, "twice as many for four times as large an index"
+
+
+def test_the_places_taken_next_are_not_so_full_that_looking_up_takes_long() -> None:
+    dice, table, hand = random.Random(8), Waiting(), 0
+    for article in range(1, 2000):
+        table.add(article, [dice.randrange(2**62) for _ in range(40)])
+        while len(table) > 7000:
+            _, hand = table.take(hand)
+    longest = max(len(run) for run in bytes(map(bool, table._hashes)).split(b"\0"))
+    assert len(table._hashes) < 17_000
+    assert longest < 300
+
+
 def test_a_move_that_fails_loses_nothing(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postings, "_WAIT", 3)
     keeper, hashes = Postings(db), [n * 2**60 for n in range(4)]

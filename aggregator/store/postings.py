@@ -8,20 +8,24 @@ merge-tree", 1996). The table `_waiting` has them by article, for whoever opens 
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 import struct
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import groupby
 
 from aggregator.store.waiting import Waiting
 
 MOST = 24  # articles one hash is kept for
-_WAIT = 160_000  # hashes that wait in all, 3 MiB; some hundred go on together
+_WAIT = 96_000  # hashes that wait in all, 3 MiB; some hundred go on together
+_LARGE = 5_000_000  # hashes of an index that more wait for, since there are more pages to write
+_SAMPLE = 2**14  # of the index one hash in so many is counted
 # In order, one look-up for each: IN would sort them into a table of its own first, which takes as long again.
 _LOOK_UP = "SELECT hash, article_id FROM json_each(?) CROSS JOIN _fingerprints ON hash = value"
 _INSERT = "INSERT OR IGNORE INTO _fingerprints VALUES (?, ?)"
+_AT_ONCE = 100  # pairs in a statement, which takes half as long as one for each
+_INSERT_MANY = _INSERT + ", (?, ?)" * (_AT_ONCE - 1)
 
 
 class Stored:
@@ -54,6 +58,7 @@ class Postings(Stored):
         self._hand = 0  # the hash up to which they have gone on in this round
         self._upto = 0  # the last article that came before this round
         self._is_empty = False  # whether none has gone on yet
+        self._most = _WAIT
 
     def forget(self) -> None:
         """Forgets what is in memory; the file has it."""
@@ -68,7 +73,7 @@ class Postings(Stored):
     def insert(self, articles: Sequence[tuple[int, Sequence[int]]]) -> None:
         """Puts articles into the index that are not there: (article, hashes)."""
         waiting = self._waiting
-        if len(waiting) > 2 * _WAIT:  # in one transaction: they are too many to wait for its end
+        if len(waiting) > 2 * self._most:  # in one transaction: they are too many to wait for its end
             for article, hashes in articles:
                 self._put(article, hashes)
             return
@@ -104,7 +109,7 @@ class Postings(Stored):
         """Moves on what has waited long enough, a portion in a transaction of its own: the pages that this writes are the
         more, the more articles there are, and together with an article's they would not fit in the cache. Call between
         transactions."""
-        while len(self._waiting) > _WAIT:
+        while len(self._waiting) > self._most:
             self._move_on()
 
     def sweep(self, first: int, most: int) -> int:
@@ -144,6 +149,7 @@ class Postings(Stored):
         execute = self.connection.execute
         self._hand, self._upto = execute("SELECT hash, upto FROM _moving").fetchone() or (0, 0)
         self._is_empty = execute("SELECT 1 FROM _fingerprints LIMIT 1").fetchone() is None
+        self._most = self._room()
         waiting = Waiting()
         for article, begun, hashes in execute("SELECT article_id, hand, hashes FROM _waiting"):
             if article <= self._upto:  # of the round before
@@ -159,7 +165,10 @@ class Postings(Stored):
         execute("BEGIN IMMEDIATE")
         try:
             pairs, hand = self._waiting.take(self._hand)
-            self.connection.executemany(_INSERT, pairs)
+            whole = len(pairs) // _AT_ONCE * _AT_ONCE
+            for at in range(0, whole, _AT_ONCE):
+                execute(_INSERT_MANY, [*itertools.chain.from_iterable(pairs[at : at + _AT_ONCE])])
+            self.connection.executemany(_INSERT, pairs[whole:])
             upto = self._upto
             if not hand:  # a round is over: what came before it has all gone on, of what came meanwhile some has
                 execute("DELETE FROM _waiting WHERE article_id <= ? OR hand = 0", (upto,))
@@ -172,6 +181,16 @@ class Postings(Stored):
                 execute("ROLLBACK")
             raise
         self._is_empty = False
+        if not hand:
+            self._most = self._room()
+
+    def _room(self) -> int:
+        """How many may wait: twice as many where the index is four times as large."""
+        count = "SELECT count(*) FROM _fingerprints WHERE hash < ?"
+        hashes, most = _SAMPLE * self.connection.execute(count, (2**62 // _SAMPLE,)).fetchone()[0], _WAIT
+        while hashes > _LARGE:
+            hashes, most = hashes // 4, most * 2
+        return most
 
     def _turn(self, hand: int, upto: int) -> None:
         self.connection.execute("INSERT OR REPLACE INTO _moving (id, hash, upto) VALUES (1, ?, ?)", (hand, upto))
@@ -189,7 +208,7 @@ def wanted(hashes: Sequence[int], found: Mapping[int, Sequence[int]]) -> Sequenc
 def _grouped(pairs: Iterable[Sequence[int]]) -> dict[int, list[int]]:
     """The articles of each hash, in order and each once: what has just gone on may be in both tables."""
     found: defaultdict[int, list[int]] = defaultdict(list)
-    for (value, article), _ in groupby(sorted(tuple(pair) for pair in pairs)):
+    for (value, article), _ in itertools.groupby(sorted(tuple(pair) for pair in pairs)):
         found[value].append(article)
     return dict(found)
 

@@ -12,7 +12,9 @@ from itertools import repeat
 
 _BITS = 62  # of a hash
 _LEAST = 14  # bits: of the smallest table
-_FULL = 0.7  # share of places taken, from which on what is looked for lies too far from its place
+# Share of places taken, from which on what is looked for lies too far from its place: what is taken next has waited longest,
+# so there twice as many are taken.
+_FULL = 0.43
 _PORTIONS = 256  # a portion is a hundred or a thousand places
 
 
