@@ -16,7 +16,7 @@ from typing import IO
 from aggregator.errors import StoreError
 from aggregator.store import schema
 from aggregator.store.sqlite import Database
-from aggregator.store.wal import BUSY_MS
+from aggregator.store.wal import BUSY_MS, KEPT
 
 try:
     import fcntl
@@ -66,7 +66,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # WAL: no corruption, and a commit costs no fsync
-    connection.execute("PRAGMA journal_size_limit = 0")  # a WAL that starts again gives its space back
+    connection.execute(f"PRAGMA journal_size_limit = {KEPT}")
     connection.execute("PRAGMA wal_autocheckpoint = 2000")  # pages, 8 MB: a page that many commits write goes back once
     connection.execute("PRAGMA cache_size = -4096")  # KiB; the indexes of fingerprints are written all over
     db = Database(connection)
