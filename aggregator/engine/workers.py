@@ -97,7 +97,13 @@ class Workers:
         self.reading += 1
         try:
             async with self._turns:
-                return await self._worked(job)
+                made = await self._worked(job)
+            # The worker is to have its next document before this one's articles are unpacked: that takes whoever waits for a
+            # turn one step, and another for anyio's limiter.
+            for _ in range(2):
+                await asyncio.sleep(0)
+            done: Digest | ParseError = unpacked(made)
+            return done
         except TimeoutError:
             return ParseError(f"the document could not be read within {self.time_limit:g} s")
         except MemoryError:
@@ -109,15 +115,13 @@ class Workers:
         finally:
             self.reading -= 1
 
-    async def _worked(self, job: Job) -> Digest | ParseError:
+    async def _worked(self, job: Job) -> bytes:
         data = packed(job)
         try:
-            made = await self._sent(data)
+            return await self._sent(data)
         except anyio.BrokenWorkerProcess:
             # Others end processes, too: the kernel where memory is short, a signal to all that a terminal has started.
-            made = await self._sent(data)
-        done: Digest | ParseError = unpacked(made)
-        return done
+            return await self._sent(data)
 
     async def _sent(self, data: bytes) -> bytes:
         with anyio.fail_after(self.time_limit):
