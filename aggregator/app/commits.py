@@ -11,7 +11,7 @@ from aggregator.errors import StoreError
 from aggregator.store import Outcome
 
 BATCH = 50  # polls in one transaction
-_ITEMS = 400  # entries in one, about: the workers go on with other documents than those being written
+_ITEMS = 500  # entries in one, about: the workers go on with other documents than those being written
 _GATHER, _GATHERINGS = 0.02, 25  # seconds between looks for what else is nearly ready, and how many times at most
 AFTER_FAULT = 5.0  # seconds until what could not be stored or published is tried again
 

@@ -20,7 +20,7 @@ from aggregator.digest import Digest, Job, digest
 from aggregator.errors import ParseError
 from aggregator.worker import packed, unpacked, worked
 
-_DESKS = 36  # documents being digested or waiting for their commit; with all that is made of one, half a megabyte each
+_DESKS = 40  # documents being digested or waiting for their commit; with all that is made of one, half a megabyte each
 TIME_LIMIT = 20.0  # seconds of one document
 MEMORY_LIMIT = 2**30  # bytes of address space of one worker; the largest honest documents take a quarter of it
 
