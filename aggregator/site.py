@@ -28,7 +28,7 @@ from aggregator.publish import Channel, Outline
 from aggregator.store import Choice, Read, Store
 
 ARCHIVE = re.compile(r"archive/([1-9][0-9]{0,8})\.(atom|json)")
-_PAGES_AT_ONCE = 20  # archive pages made in one go: the writer has other work
+_PAGES_AT_ONCE = 10  # archive pages made in one go: the writer has other work
 _VERSIONS = 20  # of each document, whose entries are remembered for clients that ask for what is new
 
 
