@@ -83,9 +83,8 @@ class Postings(Stored):
         )
         for article, hashes in articles:
             waiting.add(article, hashes)
-        if (
-            articles and articles[0][0] <= self._upto
-        ):  # the newest articles were removed, and their numbers are given again
+        # Where the newest articles were removed, their numbers are given again.
+        if articles and articles[0][0] <= self._upto:
             self._turn(self._hand, articles[0][0] - 1)
 
     def add(self, article: int, hashes: Sequence[int]) -> None:
