@@ -77,6 +77,6 @@ def _source(it: Source | None) -> str:
 
 
 def compressed(text: str) -> bytes:
-    """As zlib does it, in a third of its time."""
-    # The next level takes as long and leaves as much.
-    return isal_zlib.compress(text.encode("utf-8", "replace"), 1)
+    """As zlib does it, in a sixth of its time."""
+    # Level 1 takes twice as long and leaves an eighth less of real feeds' entries: 2 or 3 % of the whole file.
+    return isal_zlib.compress(text.encode("utf-8", "replace"), 0)
