@@ -123,7 +123,7 @@ def notes(options: argparse.Namespace) -> list[str]:
     what = f"feeds of 25 entries (52 KB){' over TLS' if options.tls else ''}, articles of {options.words} words"
     return [
         f"{datetime.now(UTC):%Y-%m-%d}, {machine}; {what}; {options.passes} passes",
-        "dot: median; bar: smallest to largest pass; band: the first point, 20 % up and down; a cold pass starts the workers",
+        "dot: median; bar: smallest to largest pass; band: the first point, 20 % up and down; workers run before a cold pass",
     ]
 
 

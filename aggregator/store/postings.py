@@ -8,12 +8,13 @@ merge-tree", 1996). The table `_waiting` has them by article, for whoever opens 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import sqlite3
 import struct
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from aggregator.store.waiting import Waiting
 
@@ -49,8 +50,7 @@ class Stored:
 
 
 class Postings(Stored):
-    """The same for the one who writes. What is done stands as long as its transaction does; call `forget` when one was
-    rolled back."""
+    """The same for the one who writes, in a `transaction`; call `forget` when a part of one was rolled back."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
@@ -59,6 +59,19 @@ class Postings(Stored):
         self._upto = 0  # the last article that came before this round
         self._is_empty = False  # whether none has gone on yet
         self._most = _WAIT
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, in the file and in memory."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self.forget()
+            if self.connection.in_transaction:  # a full disk ends it by itself
+                self.connection.execute("ROLLBACK")
+            raise
 
     def forget(self) -> None:
         """Forgets what is in memory; the file has it."""
@@ -107,8 +120,8 @@ class Postings(Stored):
     def settle(self) -> None:
         """Moves on what has waited long enough, a portion in a transaction of its own: the pages that this writes are the
         more, the more articles there are, and together with an article's they would not fit in the cache. Call between
-        transactions."""
-        while len(self._waiting) > self._most:
+        transactions; whoever has not looked anything up has put nothing in."""
+        while self._memory is not None and len(self._memory) > self._most:
             self._move_on()
 
     def sweep(self, first: int, most: int) -> int:
@@ -161,8 +174,7 @@ class Postings(Stored):
     def _move_on(self) -> None:
         """Moves a portion."""
         execute = self.connection.execute
-        execute("BEGIN IMMEDIATE")
-        try:
+        with self.transaction():
             pairs, hand = self._waiting.take(self._hand)
             whole = len(pairs) // _AT_ONCE * _AT_ONCE
             for at in range(0, whole, _AT_ONCE):
@@ -173,12 +185,6 @@ class Postings(Stored):
                 execute("DELETE FROM _waiting WHERE article_id <= ? OR hand = 0", (upto,))
                 upto = execute("SELECT ifnull(max(article_id), 0) FROM _waiting").fetchone()[0]
             self._turn(hand, upto)
-            execute("COMMIT")
-        except BaseException:
-            self.forget()
-            if self.connection.in_transaction:  # a full disk ends it by itself
-                execute("ROLLBACK")
-            raise
         self._is_empty = False
         if not hand:
             self._most = self._room()

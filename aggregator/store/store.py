@@ -43,15 +43,8 @@ class Store:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
+        with self._postings.transaction():
             yield
-            self.connection.execute("COMMIT")
-        except BaseException:
-            self._postings.forget()
-            if self.connection.in_transaction:  # a full disk ends it by itself
-                self.connection.execute("ROLLBACK")
-            raise
         with contextlib.suppress(sqlite3.OperationalError):  # locked, or full: what was to be stored is stored
             self._postings.settle()
         self._wal.bound()
@@ -67,6 +60,7 @@ class Store:
             self._postings.forget()
             if self.connection.in_transaction:
                 execute("ROLLBACK TO part")
+                execute("RELEASE part")
             raise
         execute("RELEASE part")
 

@@ -109,5 +109,4 @@ def _pairs(hashes: array[int], articles: array[int]) -> Iterable[tuple[int, int]
 
 
 def _free(kind: str, places: int) -> array[int]:
-    none = array(kind, [0])
-    return none * places
+    return array(kind, [0]) * places
