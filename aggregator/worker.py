@@ -7,38 +7,72 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
 import gc
 import io
+import os
 import pickle
 import signal
+import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 from isal import isal_zlib
 
-from aggregator.digest import Digest, Job
 from aggregator.errors import ParseError
+
+HEADER = struct.Struct(">I")  # the length of what comes next on a pipe
 
 _LARGE = 2**19  # bytes; more than asyncio takes for each read (256 KiB), which would be mapped and unmapped each time
 _SPARE = 2**22  # bytes
+_PIPE = 2**18  # bytes
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 
 try:
+    import fcntl
     import resource
 except ImportError:  # not on Windows
-    resource = None  # type: ignore[assignment]
+    fcntl = resource = None  # type: ignore[assignment]
 
 
-def worked(work: Callable[[Job], Digest | ParseError], job: bytes, limit: int) -> bytes:
-    """Does a job in a process that may have `limit` bytes of address space. Raises what `work` does."""
+def main() -> None:
+    """Does jobs from stdin to stdout until there are no more, each with its length before it. What comes first is what to
+    do with a job, and how many bytes of address space that may take."""
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1):
+        _widen(stream)
+        os.dup2(nothing, stream)  # whatever a library prints is no answer
+    work, limit = unpacked(_frame(source))
     _prepare(limit)
-    return packed(work(unpacked(job)))
+    while job := _frame(source):
+        made = _done(work, job, limit)
+        del job
+        sink.write(HEADER.pack(len(made)))
+        sink.write(made)
+        sink.flush()
 
 
-@functools.cache
+def _frame(source: BinaryIO) -> bytes:
+    header = source.read(HEADER.size)
+    return source.read(*HEADER.unpack(header)) if header else b""
+
+
+def _done(work: Callable[[Any], object], job: bytes, limit: int) -> bytes:
+    try:
+        return packed(work(unpacked(job)))
+    except MemoryError:
+        return packed(ParseError(f"reading the document took more than {limit // 2**20} MiB"))
+    except Exception as error:  # noqa: BLE001 - whatever a document brings up in a worker, it is that feed's failure
+        return packed(ParseError(f"reading the document failed: {type(error).__name__}: {error}"[:300]))
+
+
+def _widen(pipe: int) -> None:
+    """Lets a pipe hold what is made of a document, so that nobody waits for the other side to take it."""
+    with contextlib.suppress(OSError, AttributeError):  # not on Linux, or more than the system lets a user have
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+
+
 def _prepare(limit: int) -> None:
-    """What a process needs to have done once."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of a terminal's processes: the daemon ends us
     # Else a parser's tree goes back and is asked for again with each article, which takes as long as the parsing.
     trim(_SPARE)

@@ -87,6 +87,8 @@ async def ours(folder: Path, address: str, feeds: int) -> tuple[Pass, Rest]:
     """This project: everything on, as `aggregator run` polls."""
     from aggregator.app import Aggregator
     from aggregator.config import loads
+    from aggregator.digest import Job
+    from aggregator.model import Response, Subscription
 
     def of(folder: Path, feeds: int) -> Aggregator:
         lines = "".join(f"  - {address}/{number}\n" for number in range(feeds))
@@ -103,6 +105,7 @@ async def ours(folder: Path, address: str, feeds: int) -> tuple[Pass, Rest]:
             await passed(first)
     aggregator = of(folder, feeds)
     await aggregator.__aenter__()  # for the life of the process
+    await aggregator.engine.run(Job(Response(address, 200, (), b""), Subscription(address)))  # starts its worker
 
     async def once() -> int:
         return await passed(aggregator)

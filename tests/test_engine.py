@@ -43,6 +43,12 @@ def work(job: Job) -> Digest | ParseError:
             os.kill(os.getpid(), signal.SIGKILL)
         case b"frozen":
             return ParseError(str(gc.get_freeze_count()))
+        case b"time":
+            return ParseError(str(time.monotonic()))
+        case b"print":
+            print("an answer?", sys.stdin.read(), flush=True)
+        case b"large":
+            return ParseError("x" * 2**22)
         case b"sigint":
             return ParseError(str(signal.getsignal(signal.SIGINT)))
         case b"raise":
@@ -51,6 +57,10 @@ def work(job: Job) -> Digest | ParseError:
         fate.unlink()
         os.kill(os.getpid(), signal.SIGKILL)
     return digest(job)
+
+
+def children() -> set[str]:
+    return {child for file in Path("/proc/self/task").glob("*/children") for child in file.read_text().split()}
 
 
 def digested(*bodies: bytes, count: int = 2, time_limit: float = 2.5) -> list[Digest | ParseError]:
@@ -117,25 +127,106 @@ def test_what_goes_between_processes_comes_as_it_was() -> None:
 
 
 def test_a_worker_loads_no_event_loop() -> None:
-    script = "import sys, aggregator.worker; sys.exit('asyncio' in sys.modules)"
+    script = "import sys, aggregator.worker, aggregator.digest; sys.exit('asyncio' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc here to see child processes in")
-def test_workers_start_with_the_first_job_and_end_with_the_loop() -> None:
-    def children() -> set[str]:
-        return {child for file in Path("/proc/self/task").glob("*/children") for child in file.read_text().split()}
-
-    async def work() -> tuple[set[str], set[str]]:
+def test_workers_start_with_the_first_job_and_end_with_the_engine() -> None:
+    async def digests() -> None:
         async with Workers(1) as engine:
-            idle = children()
+            assert children() == before
             await engine.run(job(GOOD))
-            return idle - before, children() - before
+            assert len(children() - before) == 1
+        assert children() == before
 
     before = children()
-    idle, busy = asyncio.run(work())
-    assert (len(idle), len(busy)) == (0, 1)
-    assert children() == before
+    asyncio.run(digests())
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc here to see child processes in")
+def test_all_workers_but_one_end_when_there_is_little_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aggregator.engine.workers._REST", 0.5)
+
+    async def digests() -> None:
+        async with Workers(3) as engine:
+            await asyncio.gather(*(engine.run(job(GOOD)) for _ in range(9)))
+            assert len(children() - before) == 3
+            async with asyncio.timeout(10):
+                while len(children() - before) > 1:
+                    await engine.run(job(GOOD))
+                    await asyncio.sleep(0.1)
+            await asyncio.sleep(1)
+            assert len(children() - before) == 1, "one stays"
+            results = await asyncio.gather(*(engine.run(job(GOOD)) for _ in range(9)))
+            assert all(isinstance(result, Digest) for result in results)
+            assert len(children() - before) == 3, "and others come back"
+
+    before = children()
+    asyncio.run(digests())
+
+
+def test_a_worker_has_its_next_document_before_anybody_takes_what_it_made_of_the_last() -> None:
+    async def digests() -> None:
+        async with Workers(1, work=work) as engine:
+            await engine.run(job(GOOD))
+            results = [asyncio.create_task(engine.run(job(b"time"))) for _ in range(2)]
+            await asyncio.sleep(0)  # both are given to it
+            time.sleep(1)
+            late = time.monotonic()
+            for result in await asyncio.gather(*results):
+                assert float(str(result)) < late - 0.5
+
+    asyncio.run(digests())
+
+
+def test_what_is_printed_in_a_worker_is_no_answer_and_a_large_answer_comes_whole() -> None:
+    [printed, large, good] = digested(b"print", b"large", GOOD, count=1)
+    assert "is plain text, not a feed" in str(printed)
+    assert len(str(large)) == 2**22
+    assert isinstance(good, Digest)
+
+
+def test_nothing_is_loaded_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pickle", "aggregator"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('of somebody else')")
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(digested(GOOD)[0], Digest)
+
+
+def test_where_no_process_can_be_started_the_document_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    [result] = digested(GOOD)
+    assert "no process to read the document could be started: " in str(result)
+
+
+def test_nobody_waits_for_workers_that_have_ended() -> None:
+    async def digests() -> list[object]:
+        async with Workers(1, work=work) as engine:
+            waiting = [asyncio.create_task(engine.run(job(body))) for body in (b"hang", GOOD, GOOD)]
+            await asyncio.sleep(1)
+        async with asyncio.timeout(5):
+            return await asyncio.gather(*waiting, return_exceptions=True)
+
+    [hanging, given, queued] = asyncio.run(digests())
+    assert str(hanging) == str(given) == "reading the document ended the worker process"
+    assert isinstance(queued, asyncio.CancelledError)
+
+
+def test_who_does_not_wait_any_more_disturbs_nobody() -> None:
+    async def digests() -> None:
+        async with Workers(1) as engine:
+            tasks = [asyncio.create_task(engine.run(job(GOOD))) for _ in range(4)]
+            await asyncio.sleep(0)
+            tasks[0].cancel()
+            tasks[3].cancel()
+            first, *others, last = await asyncio.gather(*tasks, return_exceptions=True)
+            assert isinstance(first, asyncio.CancelledError)
+            assert isinstance(last, asyncio.CancelledError)
+            assert all(isinstance(other, Digest) for other in others)
+            assert engine.reading == 0
+
+    asyncio.run(digests())
 
 
 def test_workers_do_not_run_ahead_of_those_who_wait_for_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,6 @@ DOORS = {
     "trafilatura": {"clean"},
     "sqlite_utils": {"store"},
     "yaml": {"yamlfile"},
-    "anyio": {"engine"},
     "starlette": {"server", "web"},
     "uvicorn": {"server"},
     "apscheduler": {"daemon"},

@@ -144,13 +144,20 @@ def test_nobody_begins_in_a_crowd() -> None:
             return True
 
         silent = [asyncio.create_task(fetch(False)) for _ in range(5)]
-        laden = [asyncio.create_task(fetch(True)) for _ in range(2)]
+        assert not await is_crowded(), "five on their way are none"
+        laden = [asyncio.create_task(fetch(True))]
+        assert await is_crowded(), "with one that has its document, half of eight may be on their way"
+        silent.pop().cancel()
+        assert not await is_crowded()
+        for task in silent:
+            task.cancel()
+        laden.append(asyncio.create_task(fetch(True)))
         assert not await is_crowded(), "two with a document, a quarter of eight, are none"
         laden.append(asyncio.create_task(fetch(True)))
         assert await is_crowded(), "three are"
         waits = asyncio.create_task(turns.uncrowded())
         leave.set()
-        await asyncio.gather(*silent, *laden)
+        await asyncio.gather(*laden)
         await asyncio.wait_for(waits, 5)
         leave.clear()
         more = [asyncio.create_task(fetch(False)) for _ in range(8 + 3)]

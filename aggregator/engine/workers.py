@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
+from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
-import anyio
-from anyio import to_process
-
 from aggregator.digest import Digest, Job, digest
+from aggregator.engine.hand import Hand, Orders, Place
 from aggregator.errors import ParseError
-from aggregator.worker import packed, unpacked, worked
+from aggregator.worker import unpacked
 
-_DESKS = 40  # documents being digested or waiting for their commit; with all that is made of one, half a megabyte each
+_DESKS = 48  # documents being digested or waiting for their commit; with all that is made of one, half a megabyte each
 TIME_LIMIT = 20.0  # seconds of one document
+_REST = 300.0  # seconds without a document, after which all workers but one end
 MEMORY_LIMIT = 2**30  # bytes of address space of one worker; the largest honest documents take a quarter of it
 
 
@@ -60,8 +60,7 @@ class Here:
 
 
 class Workers:
-    """Digests in up to `count` processes, started when jobs come: a pass of nothing but 304 starts none. They end with the
-    event loop.
+    """Digests in up to `count` processes, started when jobs come: a pass of nothing but 304 starts none.
 
     `time_limit` is in seconds for one document, `memory_limit` in bytes for one process; `work` is what is done.
     """
@@ -74,12 +73,10 @@ class Workers:
         work: Callable[[Job], Digest | ParseError] = digest,
     ) -> None:
         self.count = count or max(1, min(4, (os.cpu_count() or 1) - 1))  # one processor is for the daemon itself
-        self.time_limit = time_limit
-        self.memory_limit = memory_limit
-        self.work = work
         self.reading = 0
-        self._turns = asyncio.Semaphore(self.count)  # taken before the time limit begins, as anyio's own limit is not
-        self._limiter = anyio.CapacityLimiter(self.count)
+        self._orders = Orders(work, time_limit, memory_limit)
+        self._waiting: deque[Place] = deque()
+        self._hands: list[Hand] = []
         self._desks = asyncio.Semaphore(_DESKS)
         self._seated: weakref.WeakSet[asyncio.Task[object]] = weakref.WeakSet()
 
@@ -89,45 +86,37 @@ class Workers:
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        return None  # anyio ends the processes with the loop
+        for place in self._waiting:
+            place.made.cancel()
+        for hand in self._hands:
+            hand.task.cancel()
+        await asyncio.gather(*(hand.task for hand in self._hands), return_exceptions=True)
 
     async def run(self, job: Job) -> Digest | ParseError:
         """Digests in a worker, as soon as there is room. The caller's task has a desk for its document till it ends."""
         await self._sit_down(job)
         self.reading += 1
         try:
-            async with self._turns:
-                made = await self._worked(job)
-            # The worker is to have its next document before this one's articles are unpacked: that takes whoever waits for a
-            # turn one step, and another for anyio's limiter.
-            for _ in range(2):
-                await asyncio.sleep(0)
-            done: Digest | ParseError = unpacked(made)
+            place = Place(job, asyncio.get_running_loop().create_future())
+            self._waiting.append(place)
+            self._next().fill()
+            done: Digest | ParseError = unpacked(await place.made)
             return done
         except TimeoutError:
-            return ParseError(f"the document could not be read within {self.time_limit:g} s")
-        except MemoryError:
-            return ParseError(f"reading the document took more than {self.memory_limit // 2**20} MiB")
-        except anyio.BrokenWorkerProcess:
+            return ParseError(f"the document could not be read within {self._orders.time_limit:g} s")
+        except EOFError:
             return ParseError("reading the document ended the worker process")
-        except Exception as error:  # noqa: BLE001 - whatever a document brings up in a worker, it is that feed's failure
-            return ParseError(f"reading the document failed: {type(error).__name__}: {error}"[:300])
+        except OSError as error:
+            return ParseError(f"no process to read the document could be started: {error}"[:300])
         finally:
             self.reading -= 1
 
-    async def _worked(self, job: Job) -> bytes:
-        data = packed(job)
-        try:
-            return await self._sent(data)
-        except anyio.BrokenWorkerProcess:
-            # Others end processes, too: the kernel where memory is short, a signal to all that a terminal has started.
-            return await self._sent(data)
-
-    async def _sent(self, data: bytes) -> bytes:
-        with anyio.fail_after(self.time_limit):
-            return await to_process.run_sync(
-                worked, self.work, data, self.memory_limit, cancellable=True, limiter=self._limiter
-            )
+    def _next(self) -> Hand:
+        """Who has least to do; a new one where all have something, and there may be more."""
+        self._hands = [hand for hand in self._hands if not hand.task.done()]
+        if len(self._hands) < self.count and all(hand.places for hand in self._hands):
+            self._hands.append(Hand(self._waiting, self._orders, _REST if self._hands else None))
+        return min(self._hands, key=lambda hand: len(hand.places))
 
     async def _sit_down(self, job: Job) -> None:
         """Waits for a desk, so that workers do not run ahead of the writer: what they make is held until it is stored."""

@@ -28,15 +28,23 @@ class Turns:
         self.most = max(4, min(most, files))
         self._free = asyncio.Semaphore(self.most)
         self._room = max(0, min(_ASIDE * most, files - self.most))
-        self._waiting = self._laden = 0
+        self._waiting = self._fetching = self._laden = 0
         self._moved = asyncio.Event()
 
     async def uncrowded(self) -> None:
         """Waits while many wait for a turn, or have their document and wait until it is read: to begin more fetches would
         bring nothing but more to hold."""
-        while self._waiting + self._laden > self.most // _CROWD:
+        while self._is_crowded():
             self._moved.clear()
             await self._moved.wait()
+
+    def _is_crowded(self) -> bool:
+        crowd = self.most // _CROWD
+        if not self._laden:
+            return self._waiting > crowd
+        # The nearer to a crowd, the fewer are on their way: else they would come all at once whenever there is none, and
+        # while so many answers are taken in nobody else's turn comes.
+        return self._waiting + self._laden > crowd or self._fetching > self.most * (1 - self._laden / crowd)
 
     def turn(self) -> Turn:
         """One more turn, to be waited for."""
@@ -65,23 +73,26 @@ class Turn:
     async def take(self) -> None:
         """Waits until it is one of those at work."""
         await self._turns._free.acquire()
+        self._turns._fetching += 1
         self._turns._room += self._aside
         self._aside = False
 
     def laden(self) -> None:
         """Says that its document is in memory, from now to the end of the turn."""
-        self._turns._laden += not self._laden
-        self._laden = True
+        if not self._laden:
+            self._turns._fetching -= 1
+            self._turns._laden += 1
+            self._laden = True
 
     def end(self) -> None:
         """Makes room for the next."""
-        if self._laden:
-            self._turns._laden -= 1
-            self._turns._moved.set()
         if self._aside:
             self._turns._room += 1
         else:
+            self._turns._laden -= self._laden
+            self._turns._fetching -= not self._laden
             self._turns._free.release()
+        self._turns._moved.set()
 
     async def patience(self, awaited: Awaitable[T]) -> T:
         """What is awaited: a long wait is made aside, and ends when there is a turn again."""
@@ -109,8 +120,10 @@ class Turn:
     def _step_aside(self) -> None:
         if self._turns._room > 0 and not self._aside:
             self._turns._room -= 1
+            self._turns._fetching -= 1
             self._aside = True
             self._turns._free.release()
+            self._turns._moved.set()
 
 
 def _files(wanted: int) -> int:
