@@ -12,8 +12,8 @@ from aggregator.store import Outcome
 
 BATCH = 50  # polls in one transaction
 _ITEMS = 500  # entries in one, about: the workers go on with other documents than those being written
-_GATHER = 0.02  # seconds of waiting for other answers without news
-_LOOK, _LOOKS = 0.005, 100  # seconds between looks for documents that are nearly ready, and how many times at most
+_GATHER, _GATHERINGS = 0.02, 25  # seconds between looks for what else is nearly ready, and how many times at most
+_SOON = 0.005  # seconds, where a transaction is nearly full
 AFTER_FAULT = 5.0  # seconds until what could not be stored or published is tried again
 
 Commit = Callable[[Sequence[Outcome]], Awaitable[list[Poll]]]
@@ -64,12 +64,12 @@ class Commits:
         just now are waited for, if not for long, and other polls for a moment."""
         batch = [await self._waiting.get()]
         items = len(batch[0][0].items)
-        for look in range(_LOOKS):
+        for look in range(_GATHERINGS):
             while len(batch) < BATCH and items < _ITEMS and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
                 items += len(batch[-1][0].items)
             others = look == 0 and not items and self._polling() > len(batch)
             if len(batch) >= BATCH or items >= _ITEMS or not (self._reading() or others):
                 break
-            await asyncio.sleep(_LOOK if items else _GATHER)
+            await asyncio.sleep(_SOON if items > _ITEMS // 2 else _GATHER)
         return batch
