@@ -128,7 +128,7 @@ def test_sigterm_ends_it_while_twenty_feeds_hang(web: Web, tmp_path: Path) -> No
         took = daemon.end()
         release.set()
         assert daemon.process.returncode == 0
-        assert took < 2
+        assert took < 20, "it waits for none of them, which take 60; left alone it takes a fifth of a second"
         assert daemon.lines[-1].endswith("stopping")
         assert not daemon.said("Traceback")
     with contextlib.closing(sqlite3.connect(tmp_path / "aggregator.db")) as db:
