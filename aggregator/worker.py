@@ -36,16 +36,18 @@ except ImportError:  # not on Windows
 
 def main() -> None:
     """Does jobs from stdin to stdout until there are no more, each with its length before it. What comes first is what to
-    do with a job, and how many bytes of address space that may take."""
+    do with a job, how many bytes of address space that may take, and how many seconds."""
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1):
         _widen(stream)
         os.dup2(nothing, stream)  # whatever a library prints is no answer
-    work, limit = unpacked(_frame(source))
+    work, limit, seconds = unpacked(_frame(source))
     _prepare(limit)
     while job := _frame(source):
+        _alarm(2 * seconds)
         made = _done(work, job, limit)
+        _alarm(0)
         del job
         sink.write(HEADER.pack(len(made)))
         sink.write(made)
@@ -64,6 +66,12 @@ def _done(work: Callable[[Any], object], job: bytes, limit: int) -> bytes:
         return packed(ParseError(f"reading the document took more than {limit // 2**20} MiB"))
     except Exception as error:  # noqa: BLE001 - whatever a document brings up in a worker, it is that feed's failure
         return packed(ParseError(f"reading the document failed: {type(error).__name__}: {error}"[:300]))
+
+
+def _alarm(seconds: float) -> None:
+    """Ends this process, if it takes so long: who else would end it may have been killed meanwhile."""
+    if hasattr(signal, "setitimer"):  # not on Windows
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _widen(pipe: int) -> None:

@@ -194,6 +194,28 @@ def test_nothing_is_loaded_from_the_working_directory(tmp_path: Path, monkeypatc
     assert isinstance(digested(GOOD)[0], Digest)
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc here to see processes in")
+@pytest.mark.parametrize("body", [b"loop", b"x"])
+def test_a_worker_outlives_a_killed_daemon_by_no_more_than_its_document(body: bytes) -> None:
+    script = (
+        "import asyncio, os\nfrom tests.test_engine import *\n"
+        "async def main():\n"
+        "    engine = Workers(1, 1.5, 2**30, work)\n"
+        f"    task = asyncio.create_task(engine.run(job({body!r})))\n"
+        "    await asyncio.sleep(1)\n"
+        "    print(*children(), flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "asyncio.run(main())"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, check=False, text=True)
+    worker = Path(f"/proc/{int(done.stdout)}")
+    until = time.monotonic() + 20
+    while worker.exists() and worker.joinpath("cmdline").read_bytes():  # empty where nobody has buried it yet
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
 def test_where_no_process_can_be_started_the_document_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     [result] = digested(GOOD)

@@ -111,7 +111,7 @@ class Hand:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-c", _COMMAND, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=env, limit=_AHEAD
         )
-        _send(process, packed((self._orders.work, self._orders.memory_limit)))
+        _send(process, packed((self._orders.work, self._orders.memory_limit, self._orders.time_limit)))
         return process
 
     def _give(self, place: Place) -> None:
