@@ -25,7 +25,7 @@ from aggregator import publish
 from aggregator.config import Config, OutputFeed
 from aggregator.model import Subscription
 from aggregator.publish import Channel, Outline
-from aggregator.store import Choice, Read, Store
+from aggregator.store import Choice, Published, Store
 
 ARCHIVE = re.compile(r"archive/([1-9][0-9]{0,8})\.(atom|json)")
 _PAGES_AT_ONCE = 10  # archive pages made in one go: the writer has other work
@@ -86,16 +86,16 @@ class Site:
     def publish(self, store: Store, config: Config, now: datetime) -> int:
         """Brings all documents up to date; gives how many changed."""
         self.faults, self.news = [], []
-        read = Read(store.connection)
+        published = Published(store.connection)
         now = now.replace(microsecond=0)
         self.prefix = urlsplit(config.output.base_url).path.rstrip("/") + "/"
-        if read.is_blank():
+        if published.is_blank():
             # Nobody is served by an empty feed, and the files may be those of a database that was lost.
-            self._await([channel.path for channel in channels(read, config)])
+            self._await([channel.path for channel in channels(store, config)])
             return 0
         self.awaited = frozenset()
         changed, wanted = 0, {"archive"}
-        for channel in channels(read, config):
+        for channel in channels(store, config):
             if channel.path == "feed":
                 channel = dataclasses.replace(channel, previous=self._archive(store, channel, config.output.items, now))
             key = channel.digest(publish.VERSION)
@@ -116,7 +116,7 @@ class Site:
                 self._tried.pop(key, None)
             else:
                 self._tried[key] = at
-        title, outlines, css = config.output.title, list(_outlines(read, config.feeds)), publish.html.CSS
+        title, outlines, css = config.output.title, list(_outlines(published, config.feeds)), publish.html.CSS
         for path, key, render in (
             (
                 "feeds.opml",
@@ -162,14 +162,14 @@ class Site:
         self.unfinished = len(batches) > _PAGES_AT_ONCE
         key = hashlib.blake2b(channel.site.encode(), digest_size=16).digest()
         moved = store.changed_at("archive", key) is None  # pages name each other by address
-        pages, read = store.entries.pages(), Read(store.connection)
+        pages, published = store.entries.pages(), Published(store.connection)
         if moved:
             self._archived = 0
         for page in range(self._archived + 1, pages + 1):
             files = {kind: self.directory / f"archive/{page}.{kind}" for kind in ("atom", "json")}
             if moved or not all(file.exists() and _gz(file).exists() for file in files.values()):
                 at = store.entries.sealed_at(page)
-                stories = tuple(read.archived(page))
+                stories = tuple(published.archived(page))
                 archive = Channel(channel.title, channel.site, f"archive/{page}", stories, None, page - 1)
                 try:
                     for kind, file in files.items():
@@ -221,13 +221,13 @@ class Site:
                     file.unlink()
 
 
-def channels(read: Read, config: Config) -> Iterator[Channel]:
+def channels(store: Store, config: Config) -> Iterator[Channel]:
     """The merged feed, one for each tag, and those of `output.feeds`."""
-    output = config.output
-    ids = read.numbers() if output.feeds else {}
+    output, published = config.output, Published(store.connection)
+    ids = store.feeds.numbers() if output.feeds else {}
 
     def channel(title: str, path: str, choice: Choice | None) -> Channel:
-        return Channel(title, config.site, path, tuple(read.stories(output.items, choice)), output.hub)
+        return Channel(title, config.site, path, tuple(published.stories(output.items, choice)), output.hub)
 
     yield channel(output.title, "feed", None)
     for tag in config.all_tags:
@@ -249,9 +249,9 @@ def _is_named(subscription: Subscription, more: OutputFeed) -> bool:
     return not more.feeds or subscription.url in more.feeds or subscription.title in more.feeds
 
 
-def _outlines(read: Read, subscriptions: tuple[Subscription, ...]) -> Iterator[Outline]:
+def _outlines(published: Published, subscriptions: tuple[Subscription, ...]) -> Iterator[Outline]:
     wanted = {subscription.url: subscription.tags for subscription in subscriptions}
-    known = {row[0]: row for row in read.names() if row[0] in wanted}
+    known = {row[0]: row for row in published.names() if row[0] in wanted}
     for url, tags in wanted.items():
         if url in known:
             _, title, address, home_page = known[url]

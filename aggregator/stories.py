@@ -1,12 +1,12 @@
 """Keeps stories right when articles come or change: looks for copies, places the article, chooses the lead.
 
-dedupe decides and the store remembers; here is only the order of the two. What a person has said (split, merge, pin)
-comes before every rule, and is undone by taking it back: the rules then decide again.
+dedupe decides and the store remembers; here is only the order of the two. What a person has said (see `corrections`)
+comes before every rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -47,7 +47,7 @@ class Editor:
                 taken.append(self._add(feed, item, arrivals, now))
             else:
                 taken.append(articles.revise(row, item, now))
-                self._place(taken[-1], now)
+                self._move(taken[-1], now)
                 arrivals.note(item.article, taken[-1].article)
                 arrivals.outdate()
         arrivals.close()
@@ -56,14 +56,14 @@ class Editor:
 
     def enter(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> None:
         """Puts a stored article where it belongs as if it came now."""
-        decision = self._enter(article, now, fingerprint)
+        decision = self.place(article, now, fingerprint)
         for doubtful in sorted(decision.doubts):
             self._doubt(doubtful, now)
 
-    def _enter(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> dedupe.Decision:
-        """Puts a stored article that is in no story where it belongs."""
+    def place(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> dedupe.Decision:
+        """Puts a stored article that is in no story where it belongs; gives what was decided, its doubts not yet followed."""
         stories = self.store.stories
-        decision = self._match(article, now, fingerprint)
+        decision = self.match(article, now, fingerprint)
         partner = next(iter(self.store.corrections.together(article)), None)
         if partner is not None and (story := stories.story_of(partner)) not in (None, decision.verdict.story):
             verdict = Verdict("person", "a person said that they are the same", partner, story, 0.0, 0.0)
@@ -103,113 +103,43 @@ class Editor:
         stories, story = self.store.stories, decision.verdict.story
         stories.verdict(article, decision.verdict, now)
         if story is not None:
-            self._settle(story, now, reworded=False, newcomer=article)
+            self.settle(story, now, reworded=False, newcomer=article)
             stories.observe(article, story)
             for other in decision.also:
                 self._unite(article, other, now)
         if decision.boilerplate.new:
             self.review(decision.boilerplate.new, now)
 
-    def _place(self, saved: Saved, now: datetime) -> None:
+    def _move(self, saved: Saved, now: datetime) -> None:
         """Puts a revised article where it belongs now."""
         stories = self.store.stories
         story = stories.story_of(saved.article)
         if story is None:
-            self._enter(saved.article, now, saved.fingerprint)
+            self.place(saved.article, now, saved.fingerprint)
             return
         if saved.change == "same":
-            self._settle(story, now, reworded=False)
+            self.settle(story, now, reworded=False)
             return
         alone = len(stories.articles(story)) == 1
         if alone or stories.lead_of(story) == saved.article:
             # A lead that was reworded stays with its copies; one without copies may have become a copy.
             if alone:
-                decision = self._match(saved.article, now, saved.fingerprint)
+                decision = self.match(saved.article, now, saved.fingerprint)
                 if decision.verdict.story is not None:
-                    self._absorb(story, decision.verdict.story, now)
+                    self.absorb(story, decision.verdict.story, now)
                     stories.verdict(saved.article, decision.verdict, now)
                     return
                 stories.verdict(saved.article, decision.verdict, now)
-            self._settle(story, now, reworded=True)
+            self.settle(story, now, reworded=True)
             return
         verdict = self._recheck(saved.article, stories.lead_of(story))
         if verdict.kind == "alone" and not self.store.corrections.together(saved.article):
             stories.leave(saved.article)
-            self._settle(story, now, reworded=False)
-            self._enter(saved.article, now, saved.fingerprint)
+            self.settle(story, now, reworded=False)
+            self.place(saved.article, now, saved.fingerprint)
             return
         stories.verdict(saved.article, replace(verdict, kind="person") if verdict.kind == "alone" else verdict, now)
-        self._settle(story, now, reworded=False)
-
-    def split(self, article: int, now: datetime) -> int | None:
-        """Parts an article from the others of its story, for good. Gives its new story, or None where it was alone."""
-        stories = self.store.stories
-        story = stories.story_of(article)
-        others = [other for other in stories.articles(story) if other != article] if story is not None else []
-        if story is None or not others:
-            return None
-        for other in others:
-            self.store.corrections.correct("apart", article, other, now)
-        stories.leave(article)
-        self._settle(story, now, reworded=False)
-        self._enter(article, now)
-        return stories.story_of(article)
-
-    def merge(self, a: int, b: int, now: datetime) -> int:
-        """Makes the stories of two articles one, for good; the older one keeps its id."""
-        stories = self.store.stories
-        first, second = stories.story_of(a), stories.story_of(b)
-        assert first is not None
-        assert second is not None
-        for one in stories.articles(first):
-            for other in stories.articles(second):
-                self.store.corrections.take_back("apart", one, other)
-        self.store.corrections.correct("together", a, b, now)
-        if first != second:
-            self._absorb(max(first, second), min(first, second), now)
-        else:
-            self._settle(first, now, reworded=False)
-        return min(first, second)
-
-    def pin(self, article: int, now: datetime) -> None:
-        """Makes an article lead its story, for good; of several pinned ones the first stored leads."""
-        stories = self.store.stories
-        story = stories.story_of(article)
-        assert story is not None
-        for other in stories.articles(story):
-            self.store.corrections.take_back("pin", other, other)
-        self.store.corrections.correct("pin", article, article, now)
-        self._settle(story, now, reworded=False)
-
-    def undo(self, kind: str, a: int, b: int, now: datetime) -> bool:
-        """Takes a correction back ("apart", "together" or "pin"; b = 0: of `a` with whatever); the rules decide again."""
-        stories = self.store.stories
-        concerned = self.store.corrections.take_back(kind, a, b)
-        if not concerned:
-            return False
-        if kind == "pin":
-            for article in concerned:
-                self._settle(stories.story_of(article) or 0, now, reworded=False)
-        elif kind == "apart":
-            self._regroup([a], now)
-        else:
-            self._regroup(stories.articles(stories.story_of(a) or 0), now)
-        return True
-
-    def carry_out(self, kind: str, a: int, b: int, undo: bool, now: datetime) -> bool:
-        """A correction by its name, "apart", "together" or "pin"; gives whether there was something to do."""
-        stories = self.store.stories
-        if any(stories.story_of(article) is None for article in {a, b} - {0}):
-            return False
-        if undo:
-            return self.undo(kind, a, b, now)
-        if kind == "apart":
-            return self.split(a, now) is not None
-        if kind == "together":
-            self.merge(a, b, now)
-        else:
-            self.pin(a, now)
-        return True
+        self.settle(story, now, reworded=False)
 
     def review(self, learned: Collection[int], now: datetime) -> None:
         """Looks again at recent joins that rested on words that have turned out to be boilerplate."""
@@ -221,8 +151,8 @@ class Editor:
             verdict = self._recheck(article, stories.lead_of(story))
             if verdict.kind == "alone":
                 stories.leave(article)
-                self._settle(story, now, reworded=False)
-                self._enter(article, now)
+                self.settle(story, now, reworded=False)
+                self.place(article, now)
 
     def limits(self, feed: int, article: int) -> dedupe.Limits:
         """The operator's settings, for an article of a feed."""
@@ -242,8 +172,8 @@ class Editor:
             titles = (stories.candidate(each).title for each in (article, lead))
             if not self.store.corrections.together(article) and not dedupe.are_alike(*titles):
                 stories.leave(article)
-                self._settle(story, now, reworded=False)
-                self._enter(article, now)
+                self.settle(story, now, reworded=False)
+                self.place(article, now)
 
     def _unite(self, article: int, other: Verdict, now: datetime) -> None:
         """Joins another story that `article` is a copy of, if it is one with this story's lead, too: no chains."""
@@ -258,40 +188,18 @@ class Editor:
                 return
         if self.store.corrections.apart(article) or self.store.corrections.apart(theirs) & {story}:
             return
-        self._absorb(max(story, other.story), min(story, other.story), now)
+        self.absorb(max(story, other.story), min(story, other.story), now)
 
-    def _absorb(self, story: int, into: int, now: datetime) -> None:
+    def absorb(self, story: int, into: int, now: datetime) -> None:
         """Moves all articles of a story into another; its own id is no longer published."""
         stories = self.store.stories
         for article in stories.articles(story):
             stories.join(article, into)
         stories.drop_story(story)
-        self._settle(into, now, reworded=False, retold=True)
+        self.settle(into, now, reworded=False, retold=True)
 
-    def _regroup(self, articles: Iterable[int], now: datetime) -> None:
-        """Lets the rules place articles again; the one that a story began with stays where others are."""
-        stories = self.store.stories
-        stay, out = [], []
-        for article in articles:
-            story = stories.story_of(article)
-            assert story is not None
-            if stories.articles(story) == [article] or stories.founder(story) == article:
-                stay.append(article)
-            else:
-                stories.leave(article)
-                self._settle(story, now, reworded=False)
-                out.append(article)
-        for article in out:
-            self._enter(article, now)
-        for article in stay:
-            story = stories.story_of(article)
-            assert story is not None
-            if stories.articles(story) == [article]:
-                decision = self._match(article, now)
-                if decision.verdict.story is not None:
-                    self._absorb(story, decision.verdict.story, now)
-
-    def _match(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> dedupe.Decision:
+    def match(self, article: int, now: datetime, fingerprint: tuple[int, ...] = ()) -> dedupe.Decision:
+        """Looks for the stories that a stored article belongs to; moves nothing."""
         probed = probe(self.store.connection, article, fingerprint)
         return self._matched(probed, self.limits(probed.feed, article), now)
 
@@ -313,7 +221,7 @@ class Editor:
         known = stories.known(probed.fingerprint, probed.feed)
         return dedupe.recheck(probed, stories.candidate(lead), limits, known)
 
-    def _settle(
+    def settle(
         self, story: int, now: datetime, reworded: bool, newcomer: int | None = None, retold: bool = False
     ) -> None:
         """Chooses the lead again and brings the story's row in line.

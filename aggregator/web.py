@@ -35,7 +35,7 @@ from aggregator.page import Alternate, Asked, Frame, Mistaken, about, charts, he
 from aggregator.server import content_coding, is_fresh
 from aggregator.site import slug
 from aggregator.store import Before, Pages, Slow, Wanted, open_pages
-from aggregator.store.pages import FEW
+from aggregator.store.river import FEW
 
 STORIES = 25  # on a page of the river
 FEEDS = 24  # on a page of feeds

@@ -30,7 +30,7 @@ from aggregator.digest import Item
 from aggregator.model import Entry, Subscription, Text
 from aggregator.packing import packed
 from aggregator.publish import FORMATS, Channel
-from aggregator.store import Due, Outcome, Read, Store, examples, open_reader, open_writer
+from aggregator.store import Due, Outcome, Published, Read, Store, examples, open_reader, open_writer
 from aggregator.store.times import to_text
 from aggregator.stories import Editor
 
@@ -238,12 +238,12 @@ def commit(store: Store, editor: Editor, due: Due, items: Sequence[Item]) -> Non
 
 def ask(path: Path) -> None:
     with open_reader(path) as connection:
-        read = Read(connection)
+        read, published = Read(connection), Published(connection)
         questions: dict[str, Callable[[], object]] = {
             "latest, 50": lambda: read.latest(50),
-            "stories of the merged feed, 50": lambda: read.stories(50),
+            "stories of the merged feed, 50": lambda: published.stories(50),
             "the page, rendered": lambda: FORMATS["atom"](
-                Channel("Feed", "https://example.org/", "feed", tuple(read.stories(50)), None), NOW
+                Channel("Feed", "https://example.org/", "feed", tuple(published.stories(50)), None), NOW
             ),
             "search, a rare word": lambda: read.search('"' + _rare(connection) + '"', 20),
             "search, a common word": lambda: read.search('"water"', 20),

@@ -22,7 +22,7 @@ FLOORS = [
     {"worker", "store", "ping", "pages"},
     {"engine"},
     {"stories", "site", "page", "websub"},
-    {"replay", "errand"},
+    {"replay", "errand", "corrections"},
     {"poller", "cluster"},
     {"app", "server", "demo"},
     {"web"},

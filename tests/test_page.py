@@ -616,7 +616,7 @@ def test_few_and_many_are_found_alike(config: Config, monkeypatch: pytest.Monkey
     ]
     found = []
     for few in (0, 10_000):
-        monkeypatch.setattr("aggregator.store.pages.FEW", few)
+        monkeypatch.setattr("aggregator.store.river.FEW", few)
         with open_pages(config.database) as pages:
             found.append([[row["id"] for row in pages.river(wanted, 100)[0]] for wanted in wishes])
     assert found[0] == found[1]
@@ -624,7 +624,7 @@ def test_few_and_many_are_found_alike(config: Config, monkeypatch: pytest.Monkey
 
 
 def test_of_a_common_word_the_newest_are_looked_at(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aggregator.store.pages.FEW", 30)
+    monkeypatch.setattr("aggregator.store.river.FEW", 30)
     with open_pages(config.database) as pages:
         rows, cut = pages.river(Wanted("tide"), 100)
         assert (len(rows), cut) == (30, True)

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from aggregator.app.poll import Poll
 from aggregator.config import Config
+from aggregator.corrections import Corrector
 from aggregator.digest import subject_of
 from aggregator.errors import FetchError, StoreError
 from aggregator.filters import Filter
@@ -112,7 +113,7 @@ class Writer:
             self.store.tags.begin(self.config.tag_filters())
         self.tag()  # at once those that the merged feeds show, the older ones with the ticks
         self.rewind(now)
-        self._by_id = {feed: feeds[url] for url, feed in Read(self.store.connection).numbers().items() if url in feeds}
+        self._by_id = {feed: feeds[url] for url, feed in self.store.feeds.numbers().items() if url in feeds}
 
     def rewind(self, now: datetime) -> None:
         """Lets no feed wait longer than its interval: for a clock that was set back, or an interval made shorter."""
@@ -190,15 +191,15 @@ class Writer:
     def correct(self, now: datetime, kind: str, a: int, b: int, undo: bool) -> bool:
         """What a person says of articles; gives whether it did anything."""
         with self.store.transaction():
-            return self._editor().carry_out(kind, a, b, undo, now)
+            return Corrector(self._editor()).carry_out(kind, a, b, undo, now)
 
     def carry_out_requests(self, now: datetime) -> bool:
         """What people have asked for through the file; gives whether it did anything."""
         if not self.store.corrections.is_asked():
             return False
         with self.store.transaction():
-            editor = self._editor()
-            done = [editor.carry_out(*request, now) for request in self.store.corrections.requests()]
+            corrector = Corrector(self._editor())
+            done = [corrector.carry_out(*request, now) for request in self.store.corrections.requests()]
             return any(done)
 
     def replay(self, now: datetime, threshold: float | None) -> Replay:

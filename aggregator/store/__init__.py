@@ -10,8 +10,10 @@ memory     what the next digest of a feed needs to know
 wal        keeps the log small while others read
 index      what matching looks up; postings: the fingerprints in it, waiting: those not in their table yet; renewal: makes
            them anew where the hashes have changed
-read       what is published and shown: read-only
-pages      what the pages for people show: read-only, each query bounded
+published  what is published: the stories of the merged feeds and of their archive
+read       what the commands and the daemon show: read-only
+pages      what the pages for people show: read-only, each query bounded; river: the stories by time, and what narrows
+           them
 query      what a person types into a search
 health     what may be wrong with the file
 """
@@ -25,12 +27,14 @@ from aggregator.store.hubs import Hub
 from aggregator.store.index import FINGERPRINTED, Known, StoreIndex, fingerprint, newcomer, probe
 from aggregator.store.memory import Memory
 from aggregator.store.metadata import metadata
-from aggregator.store.pages import Before, Pages, Slow, Wanted, open_pages
+from aggregator.store.pages import Pages, Slow, open_pages
 from aggregator.store.polls import Due, Outcome
 from aggregator.store.postings import Postings, Stored
+from aggregator.store.published import Choice, Published
 from aggregator.store.query import to_match, unspaced
-from aggregator.store.read import Choice, Read, Row
+from aggregator.store.read import Read, Row
 from aggregator.store.retention import Expired, Retention
+from aggregator.store.river import Before, Wanted
 from aggregator.store.store import Store
 
 __all__ = [
@@ -48,6 +52,7 @@ __all__ = [
     "Outcome",
     "Pages",
     "Postings",
+    "Published",
     "Read",
     "Retention",
     "Row",

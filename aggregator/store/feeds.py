@@ -114,6 +114,12 @@ class Feeds:
         row = self.connection.execute(f"{_DUE} WHERE id = ? AND state = 'active'", (feed,)).fetchone()
         return None if row is None else _due(row)
 
+    def numbers(self) -> dict[str, int]:
+        """Configured URL -> id, of all feeds."""
+        return {
+            row["configured_url"]: row["id"] for row in self.connection.execute("SELECT id, configured_url FROM feeds")
+        }
+
     def recall(self, feed: int) -> Memory:
         """What the next digest of the feed needs to know."""
         return recall(self.connection, feed)
