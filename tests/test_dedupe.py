@@ -305,7 +305,7 @@ def test_an_address_that_is_read_at_a_glance_is_read_as_any_other(url: str) -> N
     addresses = dedupe.addresses.__wrapped__
     glanced = addresses(url)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules[dedupe.match.__module__], "_PLAIN_ADDRESS", re.compile("(?!)"))
+        patch.setattr(sys.modules[dedupe.addresses.__module__], "_PLAIN_ADDRESS", re.compile("(?!)"))
         assert addresses(url) == glanced
 
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from aggregator.config.reader import RANGES
+from aggregator.config.limits import RANGES
 from aggregator.config.schema import DOCS, Config, HttpUrl, Listen, Name, Pattern, Size
 from aggregator.model import OwnRules, Subscription
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import dataclasses
 import difflib
@@ -11,28 +10,18 @@ import os
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 from aggregator import yamlfile
+from aggregator.config import limits
+from aggregator.config.address import comparable, without_credentials
 from aggregator.config.own import is_own
-from aggregator.config.scalars import SCALARS, pattern
+from aggregator.config.scalars import SCALARS
 from aggregator.config.schema import Config, HttpUrl, Pattern
 from aggregator.errors import ConfigError, Fault
 from aggregator.model import OwnRules, Subscription
-
-# Least and greatest value of a number, by dotted key; the rest must only not be negative.
-RANGES: dict[str, tuple[float, float]] = {
-    "output.items": (1, 10_000),
-    "fetch.concurrency": (1, 10_000),
-    "fetch.per_host": (1, 100),
-    "dedupe.threshold": (0.5, 1),
-    "feeds.jitter": (0, 1),
-    "feeds.priority": (-1_000_000, 1_000_000),
-}
-
 
 _hints = functools.cache(typing.get_type_hints)  # of a class; a file has thousands of feeds
 
@@ -53,28 +42,6 @@ def database_of(path: Path, environ: Mapping[str, str] = os.environ) -> Path:
         if match := re.search(r"^database:[ \t]*([^\s#]+)", path.read_text("utf-8", "replace"), re.MULTILINE):
             return path.absolute().parent / environ.get("AGGREGATOR_DATABASE", match[1].strip("\"'"))
     return path.absolute().parent / environ.get("AGGREGATOR_DATABASE", "aggregator.db")
-
-
-def _selector_fault(text: str) -> str | None:
-    from aggregator.clean.select import fault  # bs4 is slow to load and seldom needed here
-
-    return fault(text)
-
-
-def _pattern_fault(text: str) -> str | None:
-    try:
-        pattern(text)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-# What the type of a feed's key does not say: model.py knows texts only.
-_CHECKS: dict[str, Callable[[str], str | None]] = {
-    "feeds.remove": _selector_fault,
-    "feeds.include": _pattern_fault,
-    "feeds.exclude": _pattern_fault,
-}
 
 
 class _Reader:
@@ -180,7 +147,7 @@ class _Reader:
             url = self.scalar(HttpUrl, item.items["url"], prefix + ".url")
             if url is None:
                 continue
-            address, values["headers"] = _credentials(url, values.get("headers", ()))
+            address, values["headers"] = without_credentials(url, values.get("headers", ()))
             same = comparable(address)
             if same in found:
                 self.fault(line, prefix + ".url", f"is the same feed as in line {found[same]}")
@@ -271,13 +238,7 @@ class _Reader:
         except ValueError as error:
             self.fault(node.line, key, f"{error}, not {node.value[:80]!r}" if _safe(key) else str(error))
             return None
-        generic = re.sub(r"\[\d+\]", "", key).replace("defaults.", "feeds.")
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            low, high = RANGES.get(generic, (0, 10**9))
-            if not low <= value <= high:
-                self.fault(node.line, key, f"must be between {low:g} and {high:g}, not {node.value}")
-                return None
-        if generic in _CHECKS and (problem := _CHECKS[generic](node.value)):
+        if problem := limits.fault(key, value, node.value):
             self.fault(node.line, key, problem)
             return None
         return value
@@ -318,22 +279,3 @@ def _optional(hint: Any) -> bool:
 def _near(key: str, known: list[str]) -> str:
     close = difflib.get_close_matches(key.lower(), known, 1, 0.5)
     return f"; did you mean '{close[0]}'?" if close else f"; known here are {', '.join(known)}"
-
-
-def comparable(url: str) -> str:
-    """The URL with what makes no difference made the same (RFC 3986 §6.2.2, §6.2.3)."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port and parts.port != {"http": 80, "https": 443}[parts.scheme.lower()] else ""
-    return urlunsplit((parts.scheme.lower(), (parts.hostname or "") + port, parts.path or "/", parts.query, ""))
-
-
-def _credentials(url: str, headers: tuple[tuple[str, str], ...]) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """user:password@ moved out of the address into a header, so that it reaches neither log nor database."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url, headers
-    userinfo, _, host = parts.netloc.rpartition("@")
-    user, _, password = userinfo.partition(":")
-    token = base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
-    bare = urlunsplit((parts.scheme, host, parts.path, parts.query, parts.fragment))
-    return bare, (*headers, ("Authorization", f"Basic {token}"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from aggregator.dedupe.match import addresses
+from aggregator.dedupe.address import addresses
 from aggregator.iri import host
 from aggregator.model import Role
 

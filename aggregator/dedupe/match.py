@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
-from urllib.parse import urlsplit
 
 from aggregator.dedupe import fingerprint, kinds, titles
+from aggregator.dedupe.address import addresses, is_article_url
 from aggregator.dedupe.boilerplate import IN_FEED, Boilerplate, Posting, Seen, find
 from aggregator.dedupe.compare import Comparison
+from aggregator.dedupe.question import Candidate, Index, Limits, Probe
 from aggregator.dedupe.text import Text
 from aggregator.model import Verdict
 
@@ -23,62 +21,6 @@ SHARED_HASHES = 3  # unmasked hashes that make an article a candidate
 VERIFIED = 5  # stories compared on full text
 SURE = 0.9  # share that joins two stories
 CLOSE = (0.85, 0.6)  # shares with a member that join an article to a story whose lead is another text by now
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A stored article, as it is compared."""
-
-    article: int
-    story: int
-    feed: int
-    title: str
-    url: str
-    text: str
-    feed_title: str = ""
-    media: tuple[str, ...] = ()  # addresses of what is attached
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """The article in question. `article` is None while it is not stored yet."""
-
-    feed: int
-    title: str
-    url: str
-    text: str
-    fingerprint: tuple[int, ...]
-    article: int | None = None
-    media: tuple[str, ...] = ()
-
-
-class Index(Seen, Protocol):
-    """What matching looks up; already limited to the window."""
-
-    def by_url(self, urls: Sequence[str]) -> Sequence[Candidate]:
-        """Articles with one of these addresses."""
-
-    def by_text(self, text: str) -> Sequence[Candidate]:
-        """Articles with exactly this text."""
-
-    def load(self, articles: Sequence[int]) -> Sequence[Candidate]:
-        """Articles by id, in the order asked for."""
-
-    def lead(self, story: int) -> Candidate | None:
-        """The article that leads a story."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The operator's settings, which feeds may be compared with the probe's, and what a person has parted from it."""
-
-    threshold: float = 0.75
-    may_compare: Callable[[int], bool] = field(default=lambda feed: True)
-    apart: frozenset[int] = frozenset()  # stories it must not join
-
-    def allow(self, story: int, feed: int) -> bool:
-        """Whether an article of this story and feed may be the original of the probe."""
-        return story not in self.apart and self.may_compare(feed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +124,7 @@ def _chosen(
 
 def recheck(probe: Probe, lead: Candidate, limits: Limits, boilerplate: frozenset[int] = frozenset()) -> Verdict:
     """The verdict on a member of a story against its lead, after either has changed or the lead has moved."""
-    if probe.feed != lead.feed and _is_article_url(probe.url) and probe.url in addresses(lead.url):
+    if probe.feed != lead.feed and is_article_url(probe.url) and probe.url in addresses(lead.url):
         return _verdict("same-url", "the same address", lead)
     if probe.text == lead.text and _is_enough(probe.text):
         return _verdict("same-text", "word for word the same text", lead)
@@ -211,39 +153,9 @@ def judge(probe: Probe, ours: Text, candidate: Candidate, limits: Limits) -> Ver
     return verdict("alone", f"not a copy: {objection}") if objection else verdict(kind, reason)
 
 
-# What most are, read as `urlsplit` reads it, in a third of the time.
-_PLAIN_ADDRESS = re.compile(r"https?://([A-Za-z0-9.:-]+)(/[\w./~%+,=@-]*)?(\?[\w./~%+,=&@-]+)?", re.ASCII)
-
-
-@functools.lru_cache(maxsize=1024)
-def addresses(url: str) -> tuple[str, ...]:
-    """The ways one address is written: with and without TLS, `www.`, the last slash and the fragment."""
-    plain = _PLAIN_ADDRESS.fullmatch(url)
-    if plain is not None:
-        host, path, query = plain.groups("")
-    else:
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            return (url,)
-        if parts.scheme not in ("http", "https"):
-            return (url,)
-        host, path, query = parts.netloc or "", parts.path, f"?{parts.query}" if parts.query else ""
-    host, rest = host.removeprefix("www."), path.rstrip("/")
-    if not host:
-        return (url,)
-    found = [
-        f"{scheme}://{prefix}{host}{rest}{slash}{query}"
-        for scheme in ("https", "http")
-        for prefix in ("", "www.")
-        for slash in ("", "/")
-    ]
-    return tuple(dict.fromkeys([url, *found]))
-
-
 def _same_url(probe: Probe, index: Index, limits: Limits) -> Verdict | None:
     # A link that several entries of one feed share is a home page, not an address of an article.
-    if not _is_article_url(probe.url):
+    if not is_article_url(probe.url):
         return None
     candidates = list(_others(probe, index.by_url(addresses(probe.url)), limits))
     elsewhere = [candidate for candidate in candidates if candidate.feed != probe.feed]
@@ -327,9 +239,3 @@ def _verdict(kind: str, reason: str, candidate: Candidate) -> Verdict:
 def _is_enough(text: str) -> bool:
     """Whether a text has enough words to mean something by itself; a book's are not all counted for that."""
     return len(text[: 1000 * kinds.LEAST_WORDS].split()) >= kinds.LEAST_WORDS
-
-
-def _is_article_url(url: str) -> bool:
-    """Whether an address names a page of its own: more than a host, or a query."""
-    rest = url.partition("://")[2].partition("#")[0].rstrip("/")
-    return "/" in rest or "?" in rest

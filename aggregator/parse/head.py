@@ -8,42 +8,36 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aggregator.parse import words
+from aggregator.parse.elements import ATOM, DC, RDF, RSS1, XML
 
-_ATOM = "http://www.w3.org/2005/Atom "
-_RSS1 = "http://purl.org/rss/1.0/ "
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns# "
-_DC = "http://purl.org/dc/elements/1.1/ "
-_LANGUAGE = "http://www.w3.org/XML/1998/namespace lang"
+_LANGUAGE = f"{XML}lang"
 
-_BESIDES = {f"{_DC}{name}": "besides" for name in ("date", "rights", "publisher", "subject")}
+_BESIDES = {f"{DC}{name}": "besides" for name in ("date", "rights", "publisher", "subject")}
 _CORE = {name: name for name in ("title", "link", "language", "ttl", "image", "generator", "category", "cloud")} | dict.fromkeys(
     ("description", "copyright", "managingEditor", "webMaster", "pubDate", "lastBuildDate"), "besides"
 )  # fmt: skip
-_EVERYWHERE = _BESIDES | {f"{_DC}language": "language", f"{_ATOM}link": "atom_link"}
+_EVERYWHERE = _BESIDES | {f"{DC}language": "language", f"{ATOM}link": "atom_link"}
 _PICTURE = ("title", "link", "url", "width", "height", "description")
 # What may stand in what, by expat's names. "besides" is what nobody asks for; "other" is what means nothing to feedparser.
 _INSIDE: dict[str, dict[str, str]] = {
-    "": {"rss": "rss", f"{_RDF}RDF": "rdf", f"{_ATOM}feed": "feed"},
+    "": {"rss": "rss", f"{RDF}RDF": "rdf", f"{ATOM}feed": "feed"},
     "rss": {"channel": "channel"},
-    "rdf": {f"{_RSS1}channel": "channel", f"{_RSS1}image": "image"},
-    "channel": _EVERYWHERE
-    | {f"{_DC}creator": "besides"}
-    | _CORE
-    | {_RSS1 + name: what for name, what in _CORE.items()},
+    "rdf": {f"{RSS1}channel": "channel", f"{RSS1}image": "image"},
+    "channel": _EVERYWHERE | {f"{DC}creator": "besides"} | _CORE | {RSS1 + name: what for name, what in _CORE.items()},
     "feed": _EVERYWHERE
-    | {f"{_ATOM}{name}": name for name in ("title", "id", "generator", "category")}
-    | {f"{_ATOM}{name}": "besides" for name in ("subtitle", "rights", "updated")}
-    | {f"{_ATOM}author": "person"},
-    "person": {f"{_ATOM}{name}": name for name in ("name", "email", "uri")},
-    "image": {prefix + name: "besides" for name in _PICTURE for prefix in ("", _RSS1)},
+    | {f"{ATOM}{name}": name for name in ("title", "id", "generator", "category")}
+    | {f"{ATOM}{name}": "besides" for name in ("subtitle", "rights", "updated")}
+    | {f"{ATOM}author": "person"},
+    "person": {f"{ATOM}{name}": name for name in ("name", "email", "uri")},
+    "image": {prefix + name: "besides" for name in _PICTURE for prefix in ("", RSS1)},
     "other": {},
 }
 _ATTRIBUTES: dict[str, frozenset[str]] = {
     "rss": frozenset(("version", _LANGUAGE)),
     "rdf": frozenset((_LANGUAGE,)),
     "feed": frozenset((_LANGUAGE,)),
-    "channel": frozenset((f"{_RDF}about",)),
-    "image": frozenset((f"{_RDF}about", f"{_RDF}resource")),
+    "channel": frozenset((f"{RDF}about",)),
+    "image": frozenset((f"{RDF}about", f"{RDF}resource")),
     "title": frozenset(("type",)),
     "besides": frozenset(("type",)),
     "generator": frozenset(("uri", "url", "version")),

@@ -15,61 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aggregator.parse import words
+from aggregator.parse.elements import ATTRIBUTES, KINDS, OFTEN, PARTS, RDF, TABLES, TYPES, VERSIONS, XML
 from aggregator.parse.head import Head
 from aggregator.parse.scan import Layout, Malformed, Scan, scan
 
 Item = dict[str, Any]
-
-_ATOM = "http://www.w3.org/2005/Atom "
-_RSS1 = "http://purl.org/rss/1.0/ "
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns# "
-_DC = "http://purl.org/dc/elements/1.1/ "
-_CONTENT = "http://purl.org/rss/1.0/modules/content/ "
-_MEDIA = "http://search.yahoo.com/mrss/ "
-_XML = "http://www.w3.org/XML/1998/namespace "
-
-# What holds the entries: (kind, names of the elements around one, its own name).
-_KINDS = {
-    "rss": ("rss", ["rss", "channel"], "item"),
-    f"{_RDF}RDF": ("rss", [f"{_RDF}RDF"], f"{_RSS1}item"),
-    f"{_ATOM}feed": ("atom", [f"{_ATOM}feed"], f"{_ATOM}entry"),
-}
-_VERSIONS = {_RSS1.strip(): "rss10", _ATOM.strip().lower(): "atom10"}  # by the first of these namespaces
-_EVERYWHERE = {
-    f"{_DC}creator": "author",
-    f"{_DC}date": "updated",
-    f"{_DC}subject": "category",
-    f"{_CONTENT}encoded": "encoded",
-    f"{_MEDIA}content": "media",
-    f"{_ATOM}link": "atom_link",
-    "http://rssnamespace.org/feedburner/ext/1.0 origLink": "feedburner_origlink",
-}
-_CORE = {
-    "title": "title", "link": "link", "guid": "guid", "description": "description", "pubDate": "published",
-    "author": "author", "category": "category", "enclosure": "enclosure", "source": "source",
-}  # fmt: skip
-_TABLES = {
-    "rss": _EVERYWHERE | _CORE,
-    f"{_RDF}RDF": _EVERYWHERE | {f"{_RSS1}{name}": what for name, what in _CORE.items()},
-    f"{_ATOM}feed": _EVERYWHERE
-    | {f"{_ATOM}{name}": name for name in ("title", "summary", "content", "published", "updated")}
-    | {f"{_ATOM}id": "guid", f"{_ATOM}author": "person", f"{_ATOM}category": "atom_category"},
-}
-_PARTS = {f"{_ATOM}name": "name", f"{_ATOM}email": "email", f"{_ATOM}uri": "uri"}
-_OFTEN = frozenset(("author", "category", "atom_category", "atom_link", "person", "media", "enclosure"))
-_TYPES = {"text": "text/plain", "text/plain": "text/plain", "html": "text/html", "text/html": "text/html"}
-_ATTRIBUTES: dict[str, frozenset[str]] = {
-    "guid": frozenset(("isPermaLink",)),
-    "category": frozenset(("domain",)),
-    "enclosure": frozenset(("url", "type", "length")),
-    "source": frozenset(("url",)),
-    "atom_link": frozenset(("href", "rel", "type", "title", "length", "hreflang")),
-    "atom_category": frozenset(("term", "label", "scheme")),
-    "media": frozenset(
-        ("url", "type", "medium", "fileSize", "width", "height", "isDefault", "duration", "expression", "bitrate")
-    ),
-    **dict.fromkeys(("title", "summary", "content"), frozenset(("type",))),
-}
 _NONE: frozenset[str] = frozenset()
 
 
@@ -127,7 +77,7 @@ class _Plain:
         uri = (uri or "").lower()
         if prefix in words.PREFIXES and ("userland.com" in uri or words.NAMESPACES.get(uri, prefix) != prefix):
             raise _Unusual
-        self.version = self.version or _VERSIONS.get(uri, "")
+        self.version = self.version or VERSIONS.get(uri, "")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """An element begins."""
@@ -143,16 +93,16 @@ class _Plain:
     def outside(self, name: str, attributes: dict[str, str]) -> None:
         """An element begins, and we are in no entry."""
         if not self.names:
-            if name not in _KINDS:
+            if name not in KINDS:
                 raise _Unusual
-            self.kind, self.around, self.entry = _KINDS[name]
-            self.table = _TABLES[name]
+            self.kind, self.around, self.entry = KINDS[name]
+            self.table = TABLES[name]
             if name == "rss" and not self.version.startswith("rss"):
                 self.version = "rss20"
                 self.head.usual = attributes.get("version", "").startswith("2.")
         self.head.start(name, attributes)
         self.names.append(name)
-        self.languages.append(attributes.get(f"{_XML}lang", attributes.get("lang", self.languages[-1])) or None)
+        self.languages.append(attributes.get(f"{XML}lang", attributes.get("lang", self.languages[-1])) or None)
 
     def enter(self, name: str, attributes: dict[str, str]) -> None:
         """An entry begins."""
@@ -161,7 +111,7 @@ class _Plain:
         self.item = {}
         self.language = (self.languages[-1] or "").replace("_", "-") or None
         self.done.clear()
-        about = attributes.pop(f"{_RDF}about", None)
+        about = attributes.pop(f"{RDF}about", None)
         if about:
             self.item["id"] = about
         self.usual = not attributes
@@ -176,16 +126,16 @@ class _Plain:
                 if name.rpartition(" ")[2].lower() in words.MEANT or "lang" in attributes:
                     self.usual = False
                 return
-            if attributes and not _ATTRIBUTES.get(what, _NONE).issuperset(attributes):
+            if attributes and not ATTRIBUTES.get(what, _NONE).issuperset(attributes):
                 self.usual = False
-            elif what not in _OFTEN:
+            elif what not in OFTEN:
                 if what in self.done:
                     self.usual = False
                 self.done.add(what)
             if what == "person":
                 self.item.setdefault("authors", []).append({})
-        elif depth == 2 and self.what == "person" and name in _PARTS and not attributes and not self.text.strip():
-            self.part = _PARTS[name]
+        elif depth == 2 and self.what == "person" and name in PARTS and not attributes and not self.text.strip():
+            self.part = PARTS[name]
             self.pieces.clear()
         else:
             self.usual = False
@@ -256,10 +206,10 @@ class _Plain:
         text, given = words.cleaned(self.text), attributes.get("type")
         kind = "text/html" if what in ("description", "encoded") else "text/plain"
         if given is not None:
-            if self.kind != "atom" or given.lower() not in _TYPES:
+            if self.kind != "atom" or given.lower() not in TYPES:
                 self.usual = False
                 return
-            kind = _TYPES[given.lower()]
+            kind = TYPES[given.lower()]
         if self.kind == "rss" and kind == "text/plain" and ("<" in text or "&" in text) and words.looks_like_html(text):
             kind = "text/html"
         detail = {"value": text, "type": kind, "language": self.language}

@@ -1,6 +1,7 @@
 """RSS, Atom and CDF: well-formed document -> the entries that are not known yet.
 
     plain      the ordinary ones among the new entries; head: the feed itself, where it is ordinary
+    elements   what is in these by the formats' standards
     reader     feedparser, on the others
     entry      what it found, as Entry
 

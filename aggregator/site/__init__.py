@@ -2,6 +2,9 @@
 
 Each file replaces the one before it in one step (temporary name, sync, rename), with its gzip beside it. A document
 that can't be read back does not replace the last good one.
+
+channels   what there is to be published
+document   one document, and the two files it is
 """
 
 from __future__ import annotations
@@ -10,57 +13,25 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import os
 import re
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from isal import igzip
-
 from aggregator import publish
-from aggregator.config import Config, OutputFeed
-from aggregator.model import Subscription
-from aggregator.publish import Channel, Outline
-from aggregator.store import Choice, Published, Store
+from aggregator.config import Config
+from aggregator.publish import Channel
+from aggregator.site.channels import channels, outlines
+from aggregator.site.channels import slug as slug
+from aggregator.site.document import Document as Document
+from aggregator.site.document import etag_of, is_dated, is_in_place, remove, sweep, write, zipped
+from aggregator.store import Published, Store
 
 ARCHIVE = re.compile(r"archive/([1-9][0-9]{0,8})\.(atom|json)")
 _PAGES_AT_ONCE = 10  # archive pages made in one go: the writer has other work
 _VERSIONS = 20  # of each document, whose entries are remembered for clients that ask for what is new
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One published document, rendered and compressed once."""
-
-    path: str
-    body: bytes
-    compressed: bytes
-    changed: datetime
-    etag: str  # of the plain body, without quotes; the compressed one has another (RFC 9110 §8.8.3.3)
-    links: str | None = None  # the Link field (RFC 8288) that WebSub wants
-    seen: Mapping[str, frozenset[bytes]] = field(default_factory=dict)  # ETag of a version before -> its entries
-
-    @property
-    def kind(self) -> str:
-        """The format: "atom", "html"."""
-        return self.path.rpartition(".")[2]
-
-    @property
-    def type(self) -> str:
-        """The media type."""
-        return publish.TYPES[self.kind]
-
-    def since(self, etag: str) -> bytes | None:
-        """The document with what is new since the version with this ETag; None where that can't be told."""
-        seen = self.seen.get(etag)
-        return None if seen is None else publish.delta.without(self.kind, self.body, seen)
-
-
-_UNFINISHED = ".part"
 
 
 @dataclass(slots=True)
@@ -79,9 +50,7 @@ class Site:
 
     def sweep(self) -> None:
         """Removes what a writer left unfinished that was killed. Only the one writer may call this."""
-        for path in self.directory.rglob(f".*{_UNFINISHED}"):
-            with contextlib.suppress(OSError):  # a folder that can't be written is reported when it has to be
-                path.unlink()
+        sweep(self.directory)
 
     def publish(self, store: Store, config: Config, now: datetime) -> int:
         """Brings all documents up to date; gives how many changed."""
@@ -116,12 +85,12 @@ class Site:
                 self._tried.pop(key, None)
             else:
                 self._tried[key] = at
-        title, outlines, css = config.output.title, list(_outlines(published, config.feeds)), publish.html.CSS
+        title, feeds, css = config.output.title, list(outlines(published, config.feeds)), publish.html.CSS
         for path, key, render in (
             (
                 "feeds.opml",
-                publish.opml.digest(publish.VERSION, title, outlines),
-                functools.partial(publish.opml.render, title, outlines),
+                publish.opml.digest(publish.VERSION, title, feeds),
+                functools.partial(publish.opml.render, title, feeds),
             ),
             ("feed.css", hashlib.blake2b(css, digest_size=16).digest(), functools.partial(bytes, css)),
         ):
@@ -140,7 +109,7 @@ class Site:
         found = self.documents.get(path)
         if found is None and ARCHIVE.fullmatch(path):
             with contextlib.suppress(OSError):
-                return _read(self.directory, path)
+                return Document.read(self.directory, path)
         return found
 
     def _await(self, channels: list[str]) -> None:
@@ -148,7 +117,7 @@ class Site:
         paths = {"index.html"} | {f"{path}.{kind}" for path in channels for kind in publish.FORMATS}
         for path in paths - set(self.documents):
             with contextlib.suppress(OSError):
-                self.documents[path] = _read(self.directory, path)
+                self.documents[path] = Document.read(self.directory, path)
         self.awaited = frozenset(paths - set(self.documents))
 
     def _archive(self, store: Store, channel: Channel, size: int, now: datetime) -> int:
@@ -167,15 +136,14 @@ class Site:
             self._archived = 0
         for page in range(self._archived + 1, pages + 1):
             files = {kind: self.directory / f"archive/{page}.{kind}" for kind in ("atom", "json")}
-            if moved or not all(file.exists() and _gz(file).exists() for file in files.values()):
+            if moved or not all(is_in_place(file) for file in files.values()):
                 at = store.entries.sealed_at(page)
                 stories = tuple(published.archived(page))
                 archive = Channel(channel.title, channel.site, f"archive/{page}", stories, None, page - 1)
                 try:
                     for kind, file in files.items():
                         body = _checked(archive, kind, at)()
-                        _write(_gz(file), _zipped(body), at)
-                        _write(file, body, at)
+                        write(file, body, zipped(body), at)
                 except (ValueError, OSError) as error:
                     self.faults.append(_explain(error, files["atom"]))
                     break
@@ -190,22 +158,21 @@ class Site:
         held = self.documents.get(path)
         if same and held is not None and target.exists():
             return False
-        if held is None and target.exists() and _gz(target).exists():
+        if held is None and is_in_place(target):
             # After a restart: the one in place is right, or at least the last good one.
             with contextlib.suppress(OSError):
-                held = self.documents[path] = _read(self.directory, path, links)
-                if same and _dated(target) == _dated(_gz(target)) == at.timestamp():
+                held = self.documents[path] = Document.read(self.directory, path, links)
+                if same and is_dated(target, at):
                     return False
         try:
             body = render()
-            compressed = _zipped(body)
-            etag, seen = _etag(body), dict(held.seen) if held is not None else {}
+            compressed = zipped(body)
+            etag, seen = etag_of(body), dict(held.seen) if held is not None else {}
             if held is not None and held.kind in publish.FORMATS and held.etag != etag:
                 seen[held.etag] = frozenset(publish.delta.entries(held.kind, held.body))
                 seen = dict(list(seen.items())[-_VERSIONS:])
             self.documents[path] = Document(path, body, compressed, at, etag, links, seen)
-            _write(_gz(target), compressed, at)
-            _write(target, body, at)
+            write(target, body, compressed, at)
         except (ValueError, OSError) as error:
             self.faults.append(_explain(error, target))
             return False
@@ -215,47 +182,7 @@ class Site:
         """Removes the documents of an output that is no longer asked for."""
         for kind in publish.FORMATS:
             self.documents.pop(f"{path}.{kind}", None)
-            target = self.directory / f"{path}.{kind}"
-            for file in (target, _gz(target)):
-                with contextlib.suppress(OSError):
-                    file.unlink()
-
-
-def channels(store: Store, config: Config) -> Iterator[Channel]:
-    """The merged feed, one for each tag, and those of `output.feeds`."""
-    output, published = config.output, Published(store.connection)
-    ids = store.feeds.numbers() if output.feeds else {}
-
-    def channel(title: str, path: str, choice: Choice | None) -> Channel:
-        return Channel(title, config.site, path, tuple(published.stories(output.items, choice)), output.hub)
-
-    yield channel(output.title, "feed", None)
-    for tag in config.all_tags:
-        yield channel(f"{output.title}: {tag}", f"tags/{slug(tag)}", Choice(tags=(tag,)))
-    for more in output.feeds:
-        # Also where it names none: feeds that are in feeds.yaml no more are shown in the merged feed alone.
-        chosen = frozenset(ids[s.url] for s in config.feeds if s.url in ids and _is_named(s, more))
-        choice = Choice(chosen, more.tags, more.include, more.exclude)
-        yield channel(more.title or more.name, f"feeds/{more.name}", choice)
-
-
-def slug(tag: str) -> str:
-    """A tag as a file name; one that had to be changed gets a digest, so that no two tags share a file."""
-    plain = re.sub(r"[^\w-]+", "-", tag, flags=re.ASCII).strip("-")[:60]
-    return plain if plain == tag else f"{plain or 'tag'}-{hashlib.blake2b(tag.encode(), digest_size=3).hexdigest()}"
-
-
-def _is_named(subscription: Subscription, more: OutputFeed) -> bool:
-    return not more.feeds or subscription.url in more.feeds or subscription.title in more.feeds
-
-
-def _outlines(published: Published, subscriptions: tuple[Subscription, ...]) -> Iterator[Outline]:
-    wanted = {subscription.url: subscription.tags for subscription in subscriptions}
-    known = {row[0]: row for row in published.names() if row[0] in wanted}
-    for url, tags in wanted.items():
-        if url in known:
-            _, title, address, home_page = known[url]
-            yield Outline(title, address, home_page, tags)
+            remove(self.directory / f"{path}.{kind}")
 
 
 def _checked(channel: Channel, kind: str, at: datetime) -> Callable[[], bytes]:
@@ -268,52 +195,7 @@ def _checked(channel: Channel, kind: str, at: datetime) -> Callable[[], bytes]:
     return render
 
 
-def _read(directory: Path, path: str, links: str | None = None) -> Document:
-    """A document as its files have it. Raises OSError where they can't be read."""
-    target = directory / path
-    body = target.read_bytes()
-    changed = datetime.fromtimestamp(int(target.stat().st_mtime), UTC)
-    return Document(path, body, _gz(target).read_bytes(), changed, _etag(body), links)
-
-
-def _zipped(body: bytes) -> bytes:
-    """The gzip of a document: an eighth larger than zlib's at level 6, in a tenth of its time."""
-    return igzip.compress(body, 3, mtime=0)
-
-
-def _etag(body: bytes) -> str:
-    return hashlib.blake2b(body, digest_size=12).hexdigest()
-
-
 def _explain(error: Exception, target: Path) -> str:
     return (
         f"can't write {target}: {(error.strerror or str(error)).lower()}" if isinstance(error, OSError) else str(error)
     )
-
-
-def _gz(path: Path) -> Path:
-    return path.with_name(path.name + ".gz")
-
-
-def _dated(path: Path) -> float | None:
-    with contextlib.suppress(OSError):
-        return path.stat().st_mtime
-    return None
-
-
-def _write(path: Path, data: bytes, at: datetime) -> None:
-    """Replaces a file in one step; its date is that of the document, so that any web server sends the right one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_UNFINISHED, dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # noqa: PTH101 - mkstemp makes it private, but a feed is for everybody
-        os.utime(name, (at.timestamp(), at.timestamp()))
-        os.replace(name, path)  # noqa: PTH105
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)  # noqa: PTH108
-        raise

@@ -7,14 +7,12 @@
     /about
     /static/…
 
-What is shown is `page`'s affair, what is asked of the database `store.pages`'.
+What is shown is `page`'s affair, what is asked of the database `store.pages`', how it is sent back `answer`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gzip
-import hashlib
 import platform
 import re
 import time
@@ -26,16 +24,16 @@ from functools import partial
 from importlib.metadata import version
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from aggregator import page
 from aggregator.config import Config
 from aggregator.errors import StoreError
 from aggregator.page import Alternate, Asked, Frame, Mistaken, about, charts, health, parts, river, story, words
-from aggregator.server import content_coding, is_fresh
 from aggregator.site import slug
 from aggregator.store import Before, Pages, Slow, Wanted, open_pages
 from aggregator.store.river import FEW
+from aggregator.web.answer import Answer, asset, not_allowed, respond
 
 STORIES = 25  # on a page of the river
 FEEDS = 24  # on a page of feeds
@@ -46,15 +44,6 @@ AT_ONCE = 4  # pages that are made side by side
 KEPT = 30.0  # seconds that statistics over all feeds are good for
 
 _LONGEST_ARTICLE = 200_000  # characters; beyond, the beginning is shown as plain text
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What is sent back."""
-
-    body: str
-    status: int = 200
-    policy: str = page.POLICY
 
 
 class _Nothing(Exception):
@@ -88,11 +77,11 @@ class Web:
     async def __call__(self, request: Request) -> Response | None:
         path = request.url.path
         if match := re.fullmatch(r"/static/([a-z.]+)", path):
-            return _asset(match[1], request) if request.method in ("GET", "HEAD") else _not_allowed()
+            return asset(match[1], request) if request.method in ("GET", "HEAD") else not_allowed()
         for pattern, make in self._makers.items():
             if match := re.fullmatch(pattern, path, re.ASCII):
                 if request.method not in ("GET", "HEAD"):
-                    return _not_allowed()
+                    return not_allowed()
                 return await self._answer(request, partial(make, *map(int, match.groups())))
             if path != "/" and re.fullmatch(f"{pattern}/", path, re.ASCII):
                 return RedirectResponse(f"{'../' * (path.count('/') - 1)}{path.strip('/')}", 308)
@@ -107,7 +96,7 @@ class Web:
         parameters = dict(request.query_params)
         async with self._turns:
             answer = await asyncio.to_thread(self._made, make, frame, parameters)
-        return _respond(request, answer if frame.pictures else replace(answer, policy=page.QUIET_POLICY))
+        return respond(request, answer if frame.pictures else replace(answer, policy=page.QUIET_POLICY))
 
     def _made(
         self, make: Callable[[Frame, Mapping[str, str]], Answer], frame: Frame, parameters: Mapping[str, str]
@@ -277,43 +266,3 @@ def _page_number(value: str) -> int:
 
 def _fault(frame: Frame, status: int, heading: str, *sentences: str) -> Answer:
     return Answer(page.render("fault.html", frame, heading=heading, sentences=sentences), status)
-
-
-def _respond(request: Request, answer: Answer) -> Response:
-    body = answer.body.encode("utf-8", "replace")
-    zipped = content_coding(request.headers.get("accept-encoding")) == "gzip"
-    etag = hashlib.blake2b(body, digest_size=12).hexdigest()
-    headers = {
-        "Cache-Control": "no-cache",  # may be kept, but asked about each time
-        "Content-Security-Policy": answer.policy,
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "ETag": f'"{etag}{"-gz" if zipped else ""}"',
-        "Referrer-Policy": "no-referrer",
-        "Vary": "Accept-Encoding, Save-Data, Sec-GPC",
-        "X-Content-Type-Options": "nosniff",
-    }
-    if answer.status == 200 and is_fresh(request.headers.get("if-none-match"), None, etag, datetime.now(UTC)):
-        return Response(status_code=304, headers=headers)
-    headers["Content-Type"] = "text/html; charset=utf-8"
-    if zipped:
-        headers["Content-Encoding"] = "gzip"
-        body = gzip.compress(body, 5, mtime=0)
-    return Response(body, answer.status, headers)
-
-
-def _not_allowed() -> Response:
-    return PlainTextResponse(
-        "405: only GET and HEAD\n", 405, {"Allow": "GET, HEAD", "X-Content-Type-Options": "nosniff"}
-    )
-
-
-def _asset(name: str, request: Request) -> Response | None:
-    asset = page.STATIC.get(name)
-    if asset is None:
-        return None
-    known = request.query_params.get("v") == asset.version
-    return Response(asset.body, headers={
-        "Content-Type": asset.type,
-        "Cache-Control": "public, max-age=31536000, immutable" if known else "no-cache",
-        "X-Content-Type-Options": "nosniff",
-    })  # fmt: skip
