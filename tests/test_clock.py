@@ -13,9 +13,8 @@ from types import SimpleNamespace
 import apscheduler.schedulers.base
 import pytest
 
-from aggregator import daemon as daemon_room
 from aggregator.app import Aggregator, writer
-from aggregator.daemon import Daemon
+from aggregator.daemon import Daemon, ticks
 from aggregator.engine import Here
 from tests.awkward import Awkward, says
 from tests.conftest import Answer, Post, Web, config_for, rss
@@ -40,9 +39,9 @@ class Wall(real.datetime):
 def wall(monkeypatch: pytest.MonkeyPatch) -> type[Wall]:
     """What daemon and scheduler go by."""
     monkeypatch.setattr(Wall, "off", timedelta())
-    for module in (apscheduler.schedulers.base, daemon_room):
+    for module in (apscheduler.schedulers.base, ticks):
         monkeypatch.setattr(module, "datetime", Wall)
-    monkeypatch.setattr(daemon_room, "TICK", 0.2)
+    monkeypatch.setattr(ticks, "TICK", 0.2)
     return Wall
 
 

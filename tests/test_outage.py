@@ -8,9 +8,9 @@ from pathlib import Path
 import aiodns
 import pytest
 
-from aggregator import daemon as daemon_room
 from aggregator.config import loads
-from aggregator.daemon import Daemon
+from aggregator.daemon import Daemon, ticks
+from aggregator.daemon import daemon as daemon_room
 from aggregator.engine import Here
 from aggregator.fetch.connect import Names
 from tests.conftest import Answer, Post, Web, config_for, rss
@@ -32,7 +32,7 @@ def test_the_daemon_is_back_within_seconds(
 ) -> None:
     caplog.set_level("INFO", "aggregator")
     monkeypatch.setattr(daemon_room, "PROBE", 1.0)
-    monkeypatch.setattr(daemon_room, "TICK", 0.2)
+    monkeypatch.setattr(ticks, "TICK", 0.2)
     down = at_boot
     asked = []
 
@@ -73,7 +73,7 @@ def test_the_daemon_is_back_within_seconds(
             down = True
             daemon._start(await daemon.aggregator.due(force=True))
         async with asyncio.timeout(10):
-            while not daemon._down:
+            while not daemon.journal.down:
                 await asyncio.sleep(0.05)
         before = len(asked)
         await asyncio.sleep(2)

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from aggregator import daemon as daemon_room
 from aggregator.config import Listen, loads
-from aggregator.daemon import Daemon
+from aggregator.daemon import Daemon, ticks
 from aggregator.errors import AggregatorError, ConfigError
 from aggregator.server import bind
 from tests.conftest import Web, config_for, rss
@@ -31,7 +30,7 @@ def free_port() -> int:
 def test_a_commit_is_published_at_once_and_not_with_the_next_tick(
     web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(daemon_room, "TICK", 3600.0)
+    monkeypatch.setattr(ticks, "TICK", 3600.0)
     document = rss(post(1, 1))
 
     def slow(handler: BaseHTTPRequestHandler) -> None:

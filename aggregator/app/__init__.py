@@ -5,7 +5,9 @@
 
 A poll's whole effect is committed at once: an ETag is never stored without the entries that came with it.
 
-aggregator   who is polled when, side by side; publishing; what the daemon and the commands ask for
+aggregator   who is polled when; publishing; what the daemon and the commands ask for
+group        feeds that are polled side by side
+outage       what is made of it that nobody can be reached
 commits      what polls have brought, a batch at a time
 writer       what is done to the file, in the one thread that touches it
 poll         what one poll did, for people

@@ -9,12 +9,12 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
-from aggregator import schedule
-from aggregator.app.commits import AFTER_FAULT, BATCH, Commits
+from aggregator.app.commits import AFTER_FAULT, Commits
+from aggregator.app.group import Group
+from aggregator.app.outage import Outage
 from aggregator.app.poll import Poll
 from aggregator.app.writer import Writer
 from aggregator.config import Config
@@ -34,8 +34,6 @@ from aggregator.worker import trim
 
 T = TypeVar("T")
 
-AT_ONCE = 2000  # polls under way; each takes some 4 KiB
-_AT_A_TIME = 8  # polls that are begun in one go: each look at the sockets costs as much as a tenth of a poll
 _CLOCK_SLACK = timedelta(seconds=5)  # a clock that is set back by less needs no second thought
 UPKEEP = timedelta(minutes=1)  # between two looks for something to prune, when the last one found nothing
 
@@ -62,6 +60,7 @@ class Aggregator:
         self._poller = Poller(self.engine, self.clock, lambda question: self.writer.do(lambda: question(self.store)))
         self._poller.configure(config)
         self.writer = Writer(config, self._poller.failed, lambda *hub: self.websub.found(*hub))
+        self._outage = Outage(self._poller.network, self.writer, self.clock)
         self.websub = Subscriber(
             lambda: self.store,
             lambda: self.client,
@@ -75,7 +74,6 @@ class Aggregator:
             self.engine.backlog = lambda: len(self._unwritten)
         self._latest = datetime.min.replace(tzinfo=UTC)  # the latest time the clock has shown
         self._next_upkeep: datetime | None = None
-        self._probes = 0
         self._publishing = asyncio.Lock()
 
     @property
@@ -166,81 +164,8 @@ class Aggregator:
         self.claim(dues)
         feeds, waiting = array("q", (due.feed for due in dues)), deque(dues)
         del dues  # who gave them may not keep them, and there may be ten thousand
-        reached = asyncio.Event()
-        held: list[Outcome] = []
-        polls: list[Poll] = []
-        unwritten: set[asyncio.Future[Poll]] = set()
-
-        def done(feed: int, future: asyncio.Future[Poll]) -> None:
-            self._unwritten.discard(feed)
-            unwritten.discard(future)
-            if not future.cancelled():
-                polls.append(future.result())
-                if heard is not None:
-                    heard(polls[-1])
-
-        async def commit(outcome: Outcome, unreachable: bool) -> asyncio.Future[Poll]:
-            future = await self._commits.add(outcome, unreachable)
-            unwritten.add(future)
-            future.add_done_callback(partial(done, outcome.due.feed))
-            return future
-
-        async def deliver(outcome: Outcome, unreachable: bool) -> None:
-            if unreachable and not reached.is_set():
-                self.network.unreached(outcome.due.feed, outcome.due.failures, outcome.at)
-                held.append(outcome)
-                return
-            if not outcome.excused:
-                reached.set()
-                await self._back()
-                silent = held.copy()
-                held.clear()
-                for other in silent:
-                    await commit(other, True)
-            future = await commit(outcome, unreachable)
-            if outcome.items:  # in one task with its commit: the engine has room again when that is stored
-                await asyncio.wait([future])
-
-        async def poll(due: Due) -> None:
-            outcome, unreachable = await self._poller.poll(due)
-            if outcome.items:
-                self._unwritten.add(due.feed)
-            await deliver(outcome, unreachable)
-
-        tasks: set[asyncio.Task[None]] = set()
-        errors: list[BaseException] = []
-
-        def ended(task: asyncio.Task[None]) -> None:
-            tasks.discard(task)
-            room.release()
-            if not task.cancelled() and (error := task.exception()) is not None:
-                errors.append(error)
-
-        room = asyncio.Semaphore(AT_ONCE)
         try:
-            while waiting:
-                await room.acquire()
-                await self.client.uncrowded()
-                if len(unwritten) > 4 * BATCH:
-                    await asyncio.wait({next(iter(unwritten))})
-                task = asyncio.create_task(poll(waiting.popleft()))
-                tasks.add(task)
-                task.add_done_callback(ended)
-                if len(waiting) % _AT_A_TIME == 0:  # they go as far as they can, which shows whether there is a crowd
-                    await asyncio.sleep(0)
-            while tasks:
-                await asyncio.wait(tasks)
-            if errors:
-                raise errors[0]
-            if self.network.down and held:
-                await self._forgive()
-                held = [self._poller.excused(outcome) for outcome in held]
-            else:
-                self.network.blamed.update(self.network.silent)
-            for outcome in held:
-                await commit(outcome, True)
-            if unwritten:
-                await asyncio.wait(unwritten)
+            polls = await Group(self._poller, self._commits, self._outage, self._unwritten, heard).poll(waiting)
             # Which article leads is settled only when all have come: an origin may be polled after its copy.
             copies = await self.read(lambda read: [read.copies_among(poll.articles) for poll in polls])
             return [
@@ -248,8 +173,6 @@ class Aggregator:
                 for poll, number in zip(polls, copies, strict=True)
             ]
         finally:
-            for task in tasks:
-                task.cancel()
             self._busy.difference_update(feeds)
             self._unwritten.difference_update(feeds)
 
@@ -313,6 +236,10 @@ class Aggregator:
         """An answer from the database, through the writer's connection."""
         return await self.writer.do(lambda: question(Read(self.store.connection)))
 
+    async def probe(self) -> list[Due]:
+        """Of the feeds that are silent since the network is down, the next one to try; none while one is being tried."""
+        return await self._outage.probe(self._busy)
+
     async def _pushed(self, feed: int, response: Response) -> None:
         """Commits what a hub has pushed for a feed."""
         due = await self.writer.do(self.store.feeds.one, feed)
@@ -323,29 +250,6 @@ class Aggregator:
             self.faults.append(f"a push for {due.title} can't be used: {outcome}")
             return
         await (await self._commits.add(outcome))
-
-    async def probe(self) -> list[Due]:
-        """Of the feeds that are silent since the network is down, the next one to try; none while one is being tried."""
-        silent = [feed for feed in self.network.silent if feed not in self._busy]
-        if not self.network.down or len(silent) < len(self.network.silent):
-            return []
-        self._probes += 1
-        due = await self.writer.do(self.store.feeds.one, silent[self._probes % len(silent)])
-        return [] if due is None else [due]
-
-    async def _back(self) -> None:
-        """Somebody has answered; all that were silent are due, if that was everybody."""
-        silent = tuple(self.network.silent) if self.network.down else ()
-        self.network.answered()
-        if silent:
-            await self.writer.do(self.writer.forgive, silent, self.clock())
-
-    async def _forgive(self) -> None:
-        """Takes failures back that were put on feeds before it was clear that nobody can be reached."""
-        if self.network.blamed:
-            soon = self.clock() + schedule.NETWORK_RETRY
-            await self.writer.do(self.writer.forgive, tuple(self.network.blamed), soon)
-            self.network.blamed.clear()
 
     async def _commit(self, outcomes: Sequence[Outcome]) -> list[Poll]:
         polls = await self.writer.do(self.writer.commit, outcomes)

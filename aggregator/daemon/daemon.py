@@ -1,4 +1,4 @@
-"""The daemon: one tick that asks the database what is due, a server, and a clean end. The only door of apscheduler."""
+"""Daemon: what is done in a tick and between two, from the start to the end."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ import dataclasses
 import importlib.metadata
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Collection
+from datetime import UTC, datetime
 from pathlib import Path
-
-from apscheduler.job import Job
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.base import BaseTrigger
 
 from aggregator import config as configuration
 from aggregator.app import Aggregator, Poll
 from aggregator.config import Config
+from aggregator.daemon.files import Files
+from aggregator.daemon.journal import Journal
+from aggregator.daemon.probes import probes
+from aggregator.daemon.ticks import ticking
 from aggregator.engine import Engine
 from aggregator.errand import host_of
 from aggregator.errors import ConfigError, StoreError
 from aggregator.health import Health
-from aggregator.metrics import TYPE as METRICS_TYPE
-from aggregator.metrics import Gauges, Metrics, Polled
+from aggregator.metrics import Gauges, Metrics
 from aggregator.schedule import spread
-from aggregator.server import Probe, Server, application, bind, is_loopback, with_callback
+from aggregator.server import Server, application, bind, is_loopback, with_callback
 from aggregator.store import Due
 from aggregator.systemd import notify
 from aggregator.terminal import printable
@@ -34,10 +33,7 @@ from aggregator.web import Web
 
 log = logging.getLogger("aggregator")
 
-TICK = 1.0  # seconds
-LOOK = 0.25  # seconds between looks at feeds.yaml
 PROBE = 5.0  # seconds between two tries while nobody can be reached, each of another feed
-_JUMP = 60.0  # seconds; by less a clock is put right without a word
 GAUGED = 15.0  # seconds between two counts for /metrics
 
 
@@ -60,14 +56,11 @@ class Daemon:
         self.stopping = asyncio.Event()
         self.health = Health()
         self.metrics = Metrics(importlib.metadata.version("aggregator"))
+        self.journal = Journal(self.metrics)
+        self.files = Files(config.files)
         self.engine = engine
         self.clock = clock or (lambda: datetime.now(UTC))
-        self._files = config.files
-        self._file = _stamps(self._files)
-        self._asked = asyncio.Event()  # SIGHUP: read feeds.yaml again, changed or not
         self._tasks: set[asyncio.Task[None]] = set()
-        self._down = False  # whether we have said that nothing can be reached
-        self._told: set[str] = set()  # faults already in the log
         self._gauged = 0.0
         self._probed = 0.0
 
@@ -76,7 +69,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        loop.add_signal_handler(signal.SIGHUP, self._asked.set)
+        loop.add_signal_handler(signal.SIGHUP, self.files.ask)
         async with self.opened() as stack:
             # The database first: of two daemons on one file the second is told that, not that its port is taken.
             await self._serve(stack)
@@ -84,16 +77,7 @@ class Daemon:
                 stack.push_async_callback(_cancelled, asyncio.create_task(work))
             if force:
                 self._start(await self.aggregator.due(force=True))
-            # One job, not one per feed: what is due is a question to the database.
-            scheduler = AsyncIOScheduler(timezone=UTC)
-            job = scheduler.add_job(
-                self._job, _Soon(), max_instances=1, coalesce=True, misfire_grace_time=None,
-                next_run_time=datetime.now(UTC),
-            )  # fmt: skip
-            logging.getLogger("apscheduler").setLevel(logging.ERROR)  # that a tick takes a second and more is no news
-            scheduler.start()
-            stack.callback(scheduler.shutdown, wait=False)
-            stack.push_async_callback(_cancelled, asyncio.create_task(self._watch_clock(job)))
+            await stack.enter_async_context(ticking(self.tick, self.stopping))
             self._greet()
             await self.stopping.wait()
             self.health.stopping = True
@@ -125,7 +109,7 @@ class Daemon:
             auth,
             lambda: not self.health.troubles(_now()),
             Web(lambda: self.config),
-            self._probes(),
+            probes(self.health, self.metrics, _now),
         )
         server = Server(with_callback(app, self.aggregator.websub, self.clock))
         stack.push_async_callback(_end, server, asyncio.create_task(server.serve([sock])))
@@ -133,28 +117,9 @@ class Daemon:
         if not is_loopback(listen) and auth is None:
             log.warning("anybody who can reach %s can read the feeds; server.auth sets a password", listen)
 
-    def _probes(self) -> dict[str, Probe]:
-        def alive() -> tuple[int, bytes, str]:
-            fault = self.health.alive(_now())
-            return (200, b"ok\n", "text/plain") if fault is None else (503, f"{fault}\n".encode(), "text/plain")
-
-        def ready() -> tuple[int, bytes, str]:
-            status, text = self.health.report(_now())
-            return status, text.encode(), "text/plain; charset=utf-8"
-
-        return {"healthz": alive, "readyz": ready, "metrics": lambda: (200, self.metrics.text(), METRICS_TYPE)}
-
     def stop(self) -> None:
         """Ends the run; what is not committed is polled again the next time."""
         self.stopping.set()
-
-    async def _job(self) -> None:
-        """A tick, for apscheduler, which would log that it was cancelled at the end."""
-        try:
-            await self.tick()
-        except asyncio.CancelledError:
-            if not self.stopping.is_set():
-                raise
 
     async def tick(self) -> None:
         """Starts the polls that are due, publishes what changed, and says how it stands."""
@@ -175,36 +140,17 @@ class Daemon:
                 await self._publish()
             faults = [*self.aggregator.faults, *self.aggregator.site.faults]
             self.aggregator.faults.clear()
-            self._tell(faults)
+            self.journal.faults(faults)
             await self._gauge()
             first = self.health.ticked is None
             self.health.tick(_now(), map(printable, faults))
             notify("READY=1\nWATCHDOG=1" if first else "WATCHDOG=1")
         except StoreError as error:
-            self._tell([str(error)])
+            self.journal.faults([str(error)])
             self.health.tick(_now(), [printable(str(error))])
         except Exception:
             # Whatever it was, the next tick is a second away; a daemon must not die of one.
             log.exception("a tick failed")
-
-    async def _watch_clock(self, job: Job) -> None:
-        """Says when the wall clock was set, and keeps the ticks coming.
-
-        apscheduler waits until the wall clock shows the time of the next run: of one that was set back by a day it would
-        wait for a day.
-        """
-        wall, steady = datetime.now(UTC), _now()
-        while True:
-            await asyncio.sleep(TICK)
-            ahead = (datetime.now(UTC) - wall).total_seconds() - (_now() - steady)
-            wall, steady = datetime.now(UTC), _now()
-            if ahead < -TICK:
-                job.reschedule(_Soon())
-            if abs(ahead) >= _JUMP:
-                how = "went ahead by {} (it was set, or the machine slept)" if ahead > 0 else "was set back by {}"
-                log.warning(
-                    "the clock %s; feeds are polled by the new time", how.format(timedelta(seconds=round(abs(ahead))))
-                )
 
     async def _gauge(self) -> None:
         """Shows how things stand; counting what is stored costs, so not at each tick."""
@@ -254,60 +200,21 @@ class Daemon:
 
     async def _poll(self, dues: Collection[Due]) -> None:
         try:
-            polls = await self.aggregator.poll(dues, self._heard)
+            polls = await self.aggregator.poll(dues, self.journal.heard)
         except Exception:
             log.exception("a group of %d polls failed", len(dues))
             return
-        if self.aggregator.network.down and not self._down:
-            self._down = True
-            silent = next((poll for poll in polls if poll.unreachable), polls[0])
-            log.warning(
-                "no feed can be reached (%s: %s): is this machine on-line? Trying again soon; no feed is blamed. "
-                "`aggregator demo` shows everything without internet",
-                printable(silent.feed), printable(silent.error or ""),
-            )  # fmt: skip
-        elif self._down and not self.aggregator.network.down:
-            self._down = False
-            log.info("the network is back")
+        self.journal.network(self.aggregator.network.down, polls)
         self.passed(polls)
 
-    def _heard(self, poll: Poll) -> None:
-        name, fields = printable(poll.feed), {"event": "poll", "feed": poll.url, "http_status": poll.status}
-        if poll.error is not None:
-            level = logging.DEBUG if poll.excused else logging.WARNING
-            log.log(level, "%s: %s", name, printable(poll.error), extra=fields)
-        elif poll.new or poll.changed:
-            counts = {"new": poll.new, "changed": poll.changed, "copies": poll.copies}
-            log.info("%s: %d new, %d changed, %d copies", name, *counts.values(), extra={**fields, **counts})
-        else:
-            log.debug("%s: nothing new (%s)", name, poll.status, extra=fields)
-        self.metrics.polled(Polled(_outcome(poll), poll.seconds, poll.new, poll.changed, poll.copies))
-
-    def _tell(self, faults: list[str]) -> None:
-        """Each fault once, until it is over."""
-        for fault in faults:
-            if fault not in self._told:
-                log.error("%s", printable(fault))
-        self._told = set(faults)
-
     async def _follow_file(self) -> None:
-        """Puts a changed feeds.yaml in force, within a second; SIGHUP does at once.
-
-        A change counts when two looks find the same: editors empty a file before they fill it, or take it away.
-        """
-        seen = self._file
+        """Puts a changed feeds.yaml in force, within a second; SIGHUP does at once."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), LOOK)
-            stamp = _stamps(self._files)
-            if self._asked.is_set() or (stamp == seen and stamp != self._file):
-                self._asked.clear()
-                self._file = stamp
-                try:
-                    await self.reload()
-                except Exception:
-                    log.exception("the changed configuration could not be put in force")
-            seen = stamp
+            await self.files.changed()
+            try:
+                await self.reload()
+            except Exception:
+                log.exception("the changed configuration could not be put in force")
 
     async def reload(self) -> bool:
         """Reads feeds.yaml again and puts it in force; one with faults changes nothing. Gives whether it is in force."""
@@ -319,14 +226,14 @@ class Daemon:
                 log.error("%s", fault)
             log.error("%s has %d faults; the last good one stays in force", self.config.file, len(faults))
             self._refused(faults)
-            self._files |= {Path(fault.file) for fault in error.faults}  # which may be the ones to be mended
+            self.files.paths |= {Path(fault.file) for fault in error.faults}  # which may be the ones to be mended
             return False
         if (config.database, config.server) != (self.config.database, self.config.server):
             log.warning("database and server change with the next start")
             config = dataclasses.replace(config, database=self.config.database, server=self.config.server)
         await self.aggregator.reconfigure(config)
         self.config = config
-        self._files = config.files
+        self.files.paths = config.files
         self._refused(())
         log.info("%s is in force: %d feeds", config.file, len(config.feeds))
         await self.tick()
@@ -343,24 +250,9 @@ class Daemon:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-class _Soon(BaseTrigger):  # type: ignore[misc]
-    """A tick from now, whenever that is: apscheduler's own interval counts all ticks of a month asleep, one by one."""
-
-    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        return now + timedelta(seconds=TICK)
-
-
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-def _outcome(poll: Poll) -> str:
-    if poll.error is not None:
-        return "unreachable" if poll.unreachable else "failed"
-    if poll.not_modified:
-        return "not_modified"
-    return "news" if poll.new or poll.changed else "nothing_new"
 
 
 async def _end(server: Server, serving: asyncio.Task[None]) -> None:
@@ -377,17 +269,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _stamps(paths: Iterable[Path]) -> frozenset[tuple[Path, tuple[int, int, int] | None]]:
-    """Changes when one of the files does."""
-    return frozenset((path, _stamp(path)) for path in paths)
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Changes when a file does; None where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
