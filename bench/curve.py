@@ -4,15 +4,16 @@
                           [--passes 3] [--tls] [--words 60] [--keep FOLDER]
 
 For each number of feeds: CPU milliseconds a feed of the whole process tree, cold (nothing known) and steady (95 % answer
-304), and peak memory. For each number of stored articles: CPU milliseconds of one more article (saved, indexed, matched; alone in
-its commit, and one of 20), and of a poll that brings nothing. Takes about an hour at these sizes, and 6 GB of disk;
-the farm holds 15 KB of memory a feed. What was measured is left beside the plot as JSON, and `--draw FILE.json` only
-draws it again.
+304), and peak memory. For each number of stored articles: CPU milliseconds of one more article (saved, indexed, matched;
+alone in its commit, and one of 20), and of a poll that brings nothing. The sizes take turns. A pass takes some ten minutes
+at these sizes, 6 GB of disk, and 15 KB of memory a feed for the farms. What was measured is left beside the plot as JSON,
+and `--draw FILE.json` only draws it again.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -33,6 +34,8 @@ from bench.plot import Panel, draw
 from bench.pollers import Memory
 from bench.talk import Talk, farm
 
+_TURNS = 5  # of each file, for one pass over the feeds: a turn takes seconds, and the machine changes within a minute
+
 Results = dict[str, dict[int, list[float]]]  # by what was measured: by size: a value of each pass
 
 _KINDS = {
@@ -45,10 +48,12 @@ _KINDS = {
 }
 
 
-def feeds(count: int, options: argparse.Namespace, results: Results) -> None:
-    """Cold and steady passes over so many feeds; each cold one begins with nothing."""
-    with farm(count, options.tls) as (talk, address, env):
-        for _ in range(options.passes):
+def feeds(options: argparse.Namespace, results: Results) -> None:
+    """Cold and steady passes over so many feeds; each cold one begins with nothing. The sizes take turns: what else the
+    machine does falls on each alike."""
+    with contextlib.ExitStack() as stack:
+        farms = {count: stack.enter_context(farm(count, options.tls)) for count in options.feeds}
+        for _, (count, (talk, address, env)) in itertools.product(range(options.passes), farms.items()):
             talk.say("round 0 steady")
             with tempfile.TemporaryDirectory() as folder:
                 poller = Talk("bench.pollers", "ours", folder, address, str(count), env=env)
@@ -76,29 +81,42 @@ def one_pass(poller: Talk, talk: Talk, count: int, kind: str) -> dict[str, Any]:
     return done | {"memory": watched.pss}
 
 
-def articles(count: int, options: argparse.Namespace, results: Results) -> None:
-    """Commits on top of so many stored articles."""
-    texts = stored.Texts(1, options.words)
-    subscriptions = tuple(Subscription(f"https://site{n}.example/feed", title=f"Site {n}") for n in range(stored.FEEDS))
-    with (
-        tempfile.TemporaryDirectory(dir=options.keep) as folder,
-        open_writer(Path(folder) / "aggregator.db") as connection,
-    ):
-        store = Store(connection)
-        with store.transaction():
-            store.feeds.sync(subscriptions, stored.NOW)
-        stored.fill(connection, texts, count)
+class Filled:
+    """A file with so many articles, and what is committed on top of them."""
+
+    def __init__(self, count: int, options: argparse.Namespace, stack: contextlib.ExitStack) -> None:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(dir=options.keep))
+        connection = stack.enter_context(open_writer(Path(folder) / "aggregator.db"))
+        self._texts = stored.Texts(1, options.words)
+        self._store = Store(connection)
+        sites = tuple(Subscription(f"https://site{n}.example/feed", title=f"Site {n}") for n in range(stored.FEEDS))
+        with self._store.transaction():
+            self._store.feeds.sync(sites, stored.NOW)
+        stored.fill(connection, self._texts, count)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        editor = Editor(store, Dedupe(), dict(enumerate(subscriptions, 1)))
-        dues, numbers = store.feeds.due(None), itertools.count(2 * count)
-        for number in range(options.passes + 1):  # the first one warms the caches
-            for size, name in ((20, "article"), (1, "alone"), (0, "nothing")):
-                took = []
-                for due in dues[number * 20 : number * 20 + 20]:
-                    items = [stored.item(texts, next(numbers)) for _ in range(size)]
-                    took.append(stored.once(partial(stored.commit, store, editor, due, items)))
-                if number > 0:
-                    add(results, name, count, sum(one.processor for one in took) / len(took) / max(size, 1))
+        self._editor = Editor(self._store, Dedupe(), dict(enumerate(sites, 1)))
+        self._dues, self._numbers = itertools.cycle(self._store.feeds.due(None)), itertools.count(2 * count)
+
+    def commits(self, size: int, times: int) -> float:
+        """CPU milliseconds of a commit of so many new articles, the mean."""
+        took = 0.0
+        for due in itertools.islice(self._dues, times):
+            items = [stored.item(self._texts, next(self._numbers)) for _ in range(size)]
+            took += stored.once(partial(stored.commit, self._store, self._editor, due, items)).processor
+        return took / times
+
+
+def articles(options: argparse.Namespace, results: Results) -> None:
+    """Commits on top of so many stored articles; the sizes take turns here, too."""
+    with contextlib.ExitStack() as stack:
+        files = {count: Filled(count, options, stack) for count in options.articles}
+        for file in files.values():
+            # Caches are warm then, and as many hashes wait as may: with what follows, some go on into the index.
+            file.commits(20, 500)
+        for _, (count, file) in itertools.product(range(_TURNS * options.passes), files.items()):
+            add(results, "article", count, file.commits(20, 60) / 20)
+            add(results, "alone", count, file.commits(1, 60))
+            add(results, "nothing", count, file.commits(0, 60))
 
 
 def add(results: Results, kind: str, size: int, value: float) -> None:
@@ -122,7 +140,7 @@ def notes(options: argparse.Namespace) -> list[str]:
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     what = f"feeds of 25 entries (52 KB){' over TLS' if options.tls else ''}, articles of {options.words} words"
     return [
-        f"{datetime.now(UTC):%Y-%m-%d}, {machine}; {what}; {options.passes} passes",
+        f"{datetime.now(UTC):%Y-%m-%d}, {machine}; {what}; passes: {options.passes}, of the files {_TURNS * options.passes}",
         "dot: median; bar: smallest to largest pass; band: the first point, 20 % up and down; workers run before a cold pass",
     ]
 
@@ -143,10 +161,8 @@ def main() -> None:
         data = json.loads(options.draw.read_text())
     else:
         results: Results = {}
-        for count in options.feeds:
-            feeds(count, options, results)
-        for count in options.articles:
-            articles(count, options, results)
+        feeds(options, results)
+        articles(options, results)
         data = {"notes": notes(options), "results": results}
         options.out.with_suffix(".json").write_text(json.dumps(data, indent=1) + "\n")
     options.out.write_text(plot(data))

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from aggregator.store.waiting import Waiting
 
 MOST = 24  # articles one hash is kept for
-_WAIT = 96_000  # hashes that wait in all, 3 MiB; some hundred go on together
+_WAIT = 200_000  # hashes that wait in all, 6 MiB; some hundred go on together
 _LARGE = 5_000_000  # hashes of an index that more wait for, since there are more pages to write
 _SAMPLE = 2**14  # of the index one hash in so many is counted
 # In order, one look-up for each: IN would sort them into a table of its own first, which takes as long again.
