@@ -17,9 +17,7 @@ from aggregator.worker import HEADER, packed
 
 _COMMAND = "from aggregator.worker import main; main()"
 _AHEAD = 2**20  # bytes of what has been made that are read before somebody wants them
-_SMALL = (
-    2**18
-)  # bytes of a document that may be the next one; a large one lies in the queue till there is nothing before it
+_SMALL = 2**18  # bytes of a document and its next one; larger ones lie in the queue till there is nothing before them
 
 
 class Orders(NamedTuple):
@@ -37,6 +35,15 @@ class Place(NamedTuple):
     job: Job
     made: asyncio.Future[bytes]
     again: bool = False  # whether a process has ended on it already
+
+    def tell(self, outcome: bytes | Exception) -> None:
+        """Ends the wait, if anybody still waits."""
+        if self.made.done():
+            return
+        if isinstance(outcome, Exception):
+            self.made.set_exception(outcome)
+        else:
+            self.made.set_result(outcome)
 
 
 class Hand:
@@ -76,23 +83,19 @@ class Hand:
                 else:
                     place = self.places.popleft()
                     self.fill()  # before whoever waits for this one unpacks it
-                    if not place.made.done():  # else nobody waits any more
-                        place.made.set_result(made)
+                    place.tell(made)
         finally:
             for place in self.places:
-                if not place.made.done():
-                    place.made.set_exception(EOFError())
+                place.tell(EOFError())
             await self._end()
 
     async def _has_work(self) -> bool:
         """Waits for a document, for as long as there is patience."""
-        while not self.places:
+        if not self.places:
             self._called.clear()
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._rest):
                     await self._called.wait()
-            except TimeoutError:
-                break
         return bool(self.places)
 
     async def _first(self) -> bytes:
@@ -121,12 +124,11 @@ class Hand:
     async def _fail(self, error: Exception) -> None:
         """The first document has failed; the next one is given to another process."""
         await self._end()
-        place = self.places.popleft()
-        if isinstance(error, EOFError) and not place.again:
+        if isinstance(error, EOFError) and not self.places[0].again:
             # Others end processes, too: the kernel where memory is short, a signal to all that a terminal has started.
-            self.places.appendleft(place._replace(again=True))
-        elif not place.made.done():
-            place.made.set_exception(error)
+            self.places[0] = self.places[0]._replace(again=True)
+        else:
+            self.places.popleft().tell(error)
 
     async def _end(self) -> None:
         process, self._process = self._process, None

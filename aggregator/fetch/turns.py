@@ -28,7 +28,7 @@ class Turns:
         self.most = max(4, min(most, files))
         self._free = asyncio.Semaphore(self.most)
         self._room = max(0, min(_ASIDE * most, files - self.most))
-        self._waiting = self._fetching = self._laden = 0
+        self._waiting = self._taken = self._laden = 0
         self._moved = asyncio.Event()
 
     async def uncrowded(self) -> None:
@@ -44,7 +44,13 @@ class Turns:
             return self._waiting > crowd
         # The nearer to a crowd, the fewer are on their way: else they would come all at once whenever there is none, and
         # while so many answers are taken in nobody else's turn comes.
-        return self._waiting + self._laden > crowd or self._fetching > self.most * (1 - self._laden / crowd)
+        on_their_way = self._taken - self._laden
+        return self._waiting + self._laden > crowd or on_their_way > self.most * (1 - self._laden / crowd)
+
+    def _give_back(self) -> None:
+        self._taken -= 1
+        self._free.release()
+        self._moved.set()
 
     def turn(self) -> Turn:
         """One more turn, to be waited for."""
@@ -73,26 +79,22 @@ class Turn:
     async def take(self) -> None:
         """Waits until it is one of those at work."""
         await self._turns._free.acquire()
-        self._turns._fetching += 1
+        self._turns._taken += 1
         self._turns._room += self._aside
         self._aside = False
 
     def laden(self) -> None:
         """Says that its document is in memory, from now to the end of the turn."""
-        if not self._laden:
-            self._turns._fetching -= 1
-            self._turns._laden += 1
-            self._laden = True
+        self._turns._laden += not self._laden
+        self._laden = True
 
     def end(self) -> None:
         """Makes room for the next."""
+        self._turns._laden -= self._laden
         if self._aside:
             self._turns._room += 1
         else:
-            self._turns._laden -= self._laden
-            self._turns._fetching -= not self._laden
-            self._turns._free.release()
-        self._turns._moved.set()
+            self._turns._give_back()
 
     async def patience(self, awaited: Awaitable[T]) -> T:
         """What is awaited: a long wait is made aside, and ends when there is a turn again."""
@@ -120,10 +122,8 @@ class Turn:
     def _step_aside(self) -> None:
         if self._turns._room > 0 and not self._aside:
             self._turns._room -= 1
-            self._turns._fetching -= 1
             self._aside = True
-            self._turns._free.release()
-            self._turns._moved.set()
+            self._turns._give_back()
 
 
 def _files(wanted: int) -> int:

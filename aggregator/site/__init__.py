@@ -26,7 +26,8 @@ from aggregator.publish import Channel
 from aggregator.site.channels import channels, outlines
 from aggregator.site.channels import slug as slug
 from aggregator.site.document import Document as Document
-from aggregator.site.document import etag_of, is_dated, is_in_place, remove, sweep, write, zipped
+from aggregator.site.document import etag_of as etag_of
+from aggregator.site.document import is_dated, is_in_place, remove, sweep, write, zipped
 from aggregator.store import Published, Store
 
 ARCHIVE = re.compile(r"archive/([1-9][0-9]{0,8})\.(atom|json)")

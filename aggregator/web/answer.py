@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from aggregator import page
 from aggregator.server import content_coding, is_fresh
+from aggregator.site import etag_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def respond(request: Request, answer: Answer) -> Response:
     """The response with a page in it, or the one that says that the client has it."""
     body = answer.body.encode("utf-8", "replace")
     zipped = content_coding(request.headers.get("accept-encoding")) == "gzip"
-    etag = hashlib.blake2b(body, digest_size=12).hexdigest()
+    etag = etag_of(body)
     headers = {
         "Cache-Control": "no-cache",  # may be kept, but asked about each time
         "Content-Security-Policy": answer.policy,
