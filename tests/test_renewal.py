@@ -31,7 +31,7 @@ def old_file(path: Path, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file as the first version left it: `count` articles, the last one of today, and hashes that nothing has now."""
     with monkeypatch.context() as patch:
         patch.setattr(schema, "USER_VERSION", 1)
-        patch.setattr(schema.migrate, "__defaults__", ((schema.first,),))
+        patch.setattr(schema.migrate, "__defaults__", (schema.STEPS[:1],))
         with open_writer(path) as db:
             db.execute("INSERT INTO feeds (url, configured_url, title, next_poll_at) VALUES (?1, ?1, 'A', '2026')",
                        ("https://a.example/feed",))  # fmt: skip

@@ -160,7 +160,7 @@ def test_a_file_without_tags_is_brought_up_to_date(tmp_path: Path) -> None:
     path = tmp_path / "aggregator.db"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schema, "USER_VERSION", 1)
-        patch.setattr(schema.migrate, "__defaults__", ((schema.first,),))
+        patch.setattr(schema.migrate, "__defaults__", (schema.STEPS[:1],))
         patch.delitem(views.VIEWS, "tags")
         with open_writer(path) as db:
             db.execute("INSERT INTO feeds (url, configured_url, title, next_poll_at) VALUES ('u', 'u', 'Old', '2026')")

@@ -1,30 +1,19 @@
-"""The SQLite schema: tables, full-text search and their documentation, as forward-only migrations.
+"""The statements that make the tables, their indexes and triggers; each script is one step's (`steps`).
 
-The statements are plain SQL with comments, since SQLite keeps them: `.schema` shows a stranger what each column means.
+They are plain SQL with comments, since SQLite keeps them: `.schema` shows a stranger what each column means.
 """
 
 from __future__ import annotations
 
 import re
-import sqlite3
-from collections.abc import Callable, Sequence
-from typing import Any
-
-from aggregator.store import examples
-from aggregator.store.sqlite import Database, Migrations, Table
-from aggregator.store.views import VIEWS
-
-APPLICATION_ID = 0x41676772  # "Aggr"
-
-Step = Callable[[Database], None]
 
 # sqlite-utils keeps its list in a table like this one, which it would make itself, but not STRICT.
-_MIGRATIONS = (
+MIGRATIONS = (
     "CREATE TABLE IF NOT EXISTS _sqlite_migrations (id INTEGER PRIMARY KEY, migration_set TEXT NOT NULL, "
     "name TEXT NOT NULL, applied_at TEXT NOT NULL, UNIQUE (migration_set, name)) STRICT"
 )
 
-_TABLES = """
+TABLES = """
 CREATE TABLE feeds (
     id INTEGER PRIMARY KEY,
     url TEXT NOT NULL,             -- as it is polled now
@@ -253,7 +242,7 @@ CREATE INDEX _corrections_other ON _corrections(other_id);
 CREATE INDEX _edges_feed ON _edges(feed_id, article_id);
 """
 
-_TAGS = """
+TAGS = """
 CREATE TABLE _feed_tags (          -- as feeds.yaml has them
     feed_id INTEGER NOT NULL REFERENCES feeds(id) ON DELETE CASCADE,
     tag TEXT NOT NULL,
@@ -274,7 +263,7 @@ CREATE INDEX _feed_tags_tag ON _feed_tags(tag, feed_id);
 """
 
 # Only these columns are indexed, so a new story or similarity must not rewrite the index entry.
-_FTS_TRIGGERS = """
+FTS_TRIGGERS = """
 CREATE TRIGGER articles_ai AFTER INSERT ON articles BEGIN
     INSERT INTO articles_fts (rowid, title, content_text) VALUES (new.rowid, new.title, new.content_text);
 END;
@@ -291,7 +280,7 @@ END;
 
 # Indexed one by one, an article costs several times what it does among others: each statement ends a segment of the
 # index. So a batch of polls says from which number on its articles are new, and indexes them together at its end.
-_BATCHES = """
+BATCHES = """
 CREATE TABLE _batch (              -- inside a transaction: articles from this number on enter articles_fts at its end
     first INTEGER PRIMARY KEY
 ) STRICT;
@@ -321,7 +310,7 @@ INSERT INTO _renewal VALUES (1, 1, 0);
 ALTER TABLE _sources ADD COLUMN faint TEXT NOT NULL DEFAULT '[]';
 """
 
-_FRESH = """
+FRESH = """
 CREATE TABLE _fresh (              -- what goes on to _fingerprints, see store/postings
     hash INTEGER NOT NULL,
     article_id INTEGER NOT NULL,
@@ -330,7 +319,7 @@ CREATE TABLE _fresh (              -- what goes on to _fingerprints, see store/p
 CREATE VIEW _postings AS SELECT hash, article_id FROM _fingerprints UNION ALL SELECT hash, article_id FROM _fresh;
 """
 
-_WAITING = """
+WAITING = """
 INSERT OR IGNORE INTO _fingerprints SELECT hash, article_id FROM _fresh ORDER BY hash, article_id;
 DROP VIEW _postings;
 DROP TABLE _fresh;
@@ -346,7 +335,7 @@ CREATE TABLE _moving (             -- up to which hash those of the articles up 
 ) STRICT;
 """
 
-_SCRIPTS = "\n".join((_MIGRATIONS, _TABLES, _TAGS, _BATCHES, _FRESH, _WAITING))
+_SCRIPTS = "\n".join((MIGRATIONS, TABLES, TAGS, BATCHES, FRESH, WAITING))
 _DROPPED = re.findall(r"^DROP (?:TABLE|VIEW) (_\w+)", _SCRIPTS, re.MULTILINE)
 # The names of the private tables and views, in their order: nothing else has to be told of a new one.
 PRIVATE = tuple(
@@ -354,252 +343,3 @@ PRIVATE = tuple(
     for name in re.findall(r"^CREATE (?:TABLE|VIEW) (?:IF NOT EXISTS )?(_\w+)", _SCRIPTS, re.MULTILINE)
     if name not in _DROPPED
 )
-
-DOCS: dict[str, dict[str | None, str]] = {
-    "feeds": {
-        None: "The feeds that are, or were, polled.",
-        "id": "Number of the feed.",
-        "url": "Address as it is polled now.",
-        "configured_url": "Address as feeds.yaml has it.",
-        "title": "Title from feeds.yaml, else the feed's own.",
-        "home_page_url": "The site the feed belongs to.",
-        "role": "origin or republisher, as feeds.yaml says; NULL where it does not.",
-        "state": "active, gone (the server said 410) or disabled (off in feeds.yaml, or no longer there).",
-        "last_fetched_at": "When it was last asked for, whatever came back.",
-        "last_changed_at": "When it last brought a new or changed article.",
-        "next_poll_at": "When it will be asked for next.",
-        "failures": "Failed polls in a row.",
-        "last_error": "Why the last poll failed; NULL if it did not.",
-        "etag": "ETag of the last document, sent back to save the transfer.",
-        "last_modified": "Last-Modified of the last document, sent back as it came.",
-    },
-    "articles": {
-        None: "Every article of every feed, copies included; cleaned and safe to show.",
-        "id": "Number of the article.",
-        "feed_id": "The feed it came from.",
-        "story_id": "The story it belongs to; articles that say the same share one.",
-        "guid": "The entry's id as the feed gives it, unique within the feed.",
-        "url": "Address of the article.",
-        "title": "Title in plain text.",
-        "author": "Author's name, several parted by commas.",
-        "summary": "The feed's own summary, else the beginning of the text; plain text.",
-        "content_html": "The article as sanitised HTML.",
-        "content_text": "The article as plain text.",
-        "removed_text": "What cleaning took out as not the article's own: footers, share lines.",
-        "categories": "JSON list of the feed's categories.",
-        "enclosures": "JSON list of attached files: url, type, length in bytes.",
-        "language": "Language tag (BCP 47), as the entry or its feed says, else guessed from the text; NULL where unsure.",
-        "word_count": "Words in content_text.",
-        "similarity": "Share of this article's words found in its story's lead, 0 to 1; 1 for the lead itself.",
-        "published_at": "When it was published; first_seen_at where the feed gives no sensible date.",
-        "updated_at": "When its text last changed: the feed's word for it, else when we saw it.",
-        "first_seen_at": "When it was first stored.",
-    },
-    "stories": {
-        None: "Every story once: one or more articles that say the same.",
-        "id": "Number of the story.",
-        "uid": "Its id in the merged feed; never changes, also when the lead does.",
-        "title": "Title of its lead.",
-        "url": "Address of its lead.",
-        "lead_article_id": "The article that leads it: the origin, as far as is known.",
-        "published_at": "When its lead was published.",
-        "updated_at": "When the text it shows last really changed.",
-        "first_seen_at": "When its first article was stored.",
-        "copies": "Articles that carry it, the lead included: 1 means no copy is known.",
-    },
-    "fetches": {
-        None: "One row for each poll of a feed.",
-        "id": "Number of the poll.",
-        "feed_id": "The feed.",
-        "fetched_at": "When the answer was recorded.",
-        "http_status": "HTTP status; NULL where no answer came, or a hub brought the document (WebSub).",
-        "bytes": "Size of the document, decoded.",
-        "duration_ms": "Milliseconds from request to complete answer.",
-        "new_articles": "Articles that were new.",
-        "changed_articles": "Articles whose text or title had changed.",
-        "error": "Why it failed; NULL if it did not.",
-    },
-    "schema_docs": {
-        None: "This list: one row for every public table, view and column.",
-        "name": "Table or view.",
-        "field": "Column; NULL for the table or view itself.",
-        "description": "What it means.",
-    },
-    "examples": {
-        None: "Questions people have, each with the query that answers it.",
-        "id": "Number of the question.",
-        "name": "Short name, as datasette shows it in addresses.",
-        "question": "The question in words.",
-        "sql": "The query; run it as it is, or change it.",
-    },
-    "articles_fts": {
-        None: "Full-text index (FTS5) of articles; join its rowid with articles.id, ORDER BY rank puts the best first.",
-        "title": "Indexed from articles.title; counts more than the text.",
-        "content_text": "Indexed from articles.content_text.",
-    },
-    "latest": {
-        None: "What the merged feed shows: stories, newest first.",
-        "story_id": "stories.id.",
-        "published_at": "When the lead was published.",
-        "copies": "Articles that carry the story, the lead included.",
-        "feed": "Title of the feed that leads.",
-        "title": "Title of the lead.",
-        "also_in": "Feeds that carry a copy, in the order they did; NULL where none does.",
-        "url": "Address of the lead.",
-        "word_count": "Words in the lead.",
-        "updated_at": "When the text last really changed.",
-        "first_seen_at": "When the story's first article was stored.",
-        "article_id": "articles.id of the lead.",
-        "uid": "The story's id in the merged feed.",
-        "summary": "Summary of the lead.",
-    },
-    "duplicates": {
-        None: "Every copy beside what was kept, newest copy first.",
-        "copy_feed": "Feed of the copy.",
-        "lag": "How long after the lead the copy was published, in words; earlier where it came first.",
-        "kept_feed": "Feed of the lead.",
-        "similarity": "Share of the copy's words found in the lead, 0 to 1.",
-        "words_added": "Words of the copy that are not the lead's, about.",
-        "words_dropped": "Words of the lead that the copy left out, about.",
-        "kept_title": "Title of the lead.",
-        "copy_title": "Title of the copy.",
-        "reason": "Why it counts as a copy.",
-        "kind": "same-url, same-text or near-copy.",
-        "copy_published_at": "When the copy was published.",
-        "kept_published_at": "When the lead was published.",
-        "hours_later": "Hours from the lead's publication to the copy's; negative where the copy came first.",
-        "copy_words": "Words in the copy.",
-        "kept_words": "Words in the lead.",
-        "story_id": "stories.id.",
-        "copy_article_id": "articles.id of the copy.",
-        "kept_article_id": "articles.id of the lead.",
-        "copy_url": "Address of the copy.",
-        "kept_url": "Address of the lead.",
-        "removed_text": "What cleaning took out of the copy: footers, share lines.",
-    },
-    "tags": {
-        None: "The tags of every article: those of its feed, and those that a rule of feeds.yaml gives it.",
-        "article_id": "articles.id.",
-        "tag": "The tag.",
-        "given_by": "feed or rule.",
-    },
-    "feed_health": {
-        None: "The state of each feed, those that need a look first.",
-        "feed_id": "feeds.id.",
-        "title": "Title of the feed.",
-        "health": "failing (its last poll), gone, silent (nothing new for five times its usual gap and for a week at least), "
-        "mostly copies (over half, of ten or more), fine, new (not polled yet) or disabled.",
-        "state": "active, gone or disabled.",
-        "http_status": "HTTP status of the last poll.",
-        "failures": "Failed polls in a row.",
-        "articles": "Articles stored from it.",
-        "copies": "Of these, how many are copies of another article.",
-        "copied_share": "copies as a share of articles, 0 to 1; NULL without articles.",
-        "days_silent": "Days since it last brought a new article; NULL if it never did.",
-        "usual_gap_days": "Days between its articles, by its last twenty.",
-        "last_article_at": "When its newest article was first seen.",
-        "last_fetched_at": "Last poll.",
-        "last_changed_at": "Last poll that brought something.",
-        "next_poll_at": "Next poll.",
-        "url": "Address as it is polled now.",
-        "last_error": "Why the last poll failed; NULL if it did not.",
-    },
-}
-
-
-def first(db: Database) -> None:
-    """Version 1."""
-    _run(db, _TABLES)
-    articles = db["articles"]
-    assert isinstance(articles, Table)
-    # The triggers are ours: sqlite-utils' fire on any update of a row.
-    articles.enable_fts(["title", "content_text"], tokenize="unicode61 remove_diacritics 2")
-    _run(db, _FTS_TRIGGERS)
-    # Ranks a word in the title over any number of them in the text, for whoever orders by rank (FTS5 §5.1.1).
-    db.execute("INSERT INTO articles_fts (articles_fts, rank) VALUES ('rank', 'bm25(50.0, 1.0)')")
-
-
-def tags(db: Database) -> None:
-    """Version 2."""
-    _run(db, _TAGS)
-
-
-def batches(db: Database) -> None:
-    """Version 3: articles are indexed in batches, fingerprints know their version and what they pass over."""
-    _run(db, _BATCHES)
-
-
-def fresh(db: Database) -> None:
-    """Version 4: new fingerprints wait in a small table."""
-    _run(db, _FRESH)
-
-
-def lean(db: Database) -> None:
-    """Version 5: storing an article costs less."""
-    # Segments of the full-text index are merged by eights, not by fours: a batch writes one, and each merge writes all of
-    # them again (FTS5 §6.7).
-    db.execute("INSERT INTO articles_fts (articles_fts, rank) VALUES ('automerge', 8)")
-
-
-def waiting(db: Database) -> None:
-    """Version 6: new fingerprints wait in memory, and by article in the file."""
-    _run(db, _WAITING)
-
-
-# Step N makes version N of version N - 1; released ones are never changed.
-STEPS: tuple[Step, ...] = (first, tags, batches, fresh, lean, waiting)
-USER_VERSION = len(STEPS)  # a file with a higher one is refused
-
-
-def migrate(db: Database, steps: Sequence[Step] = STEPS) -> None:
-    """Takes the steps that the file has not had yet, each wholly or not at all, and the version with it.
-
-    Call with foreign keys off, since a step may have to rebuild a table; what it leaves is checked.
-    """
-    with db.atomic():
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute(_MIGRATIONS)
-    known = Migrations("aggregator")
-    for version, step in enumerate(steps, 1):
-        known(name=step.__name__)(_numbered(step, version))
-    known.apply(db)
-
-
-def _numbered(step: Step, version: int) -> Step:
-    def numbered(db: Database) -> None:
-        step(db)
-        if orphans := db.execute("PRAGMA foreign_key_check").fetchall():
-            raise sqlite3.IntegrityError(f"version {version} would leave {len(orphans)} rows without their parent")
-        db.execute(f"PRAGMA user_version = {version}")
-
-    return numbered
-
-
-def refresh(db: Database) -> None:
-    """Makes views, documentation and examples those of this version: they hold no data, so they are replaced."""
-    docs = [(name, field, text) for name, fields in DOCS.items() for field, text in fields.items()]
-    asked = [(number, each.name, each.question, each.sql) for number, each in enumerate(examples.load(), 1)]
-    with db.atomic():
-        for name, sql in VIEWS.items():
-            db.create_view(name, sql, replace=True)
-        _replace(db, "schema_docs", ("name", "field", "description"), docs)
-        _replace(db, "examples", ("id", "name", "question", "sql"), asked)
-
-
-def _replace(db: Database, table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    """Gives a small table just these rows, and writes nothing where it has them."""
-    names = ", ".join(columns)
-    held = [tuple(row) for row in db.execute(f"SELECT {names} FROM {table} ORDER BY rowid")]
-    if held != rows:
-        db.execute(f"DELETE FROM {table}")
-        db.conn.executemany(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})", rows)
-
-
-def _run(db: Database, script: str) -> None:
-    """Several statements inside the migration's transaction; executescript would commit it."""
-    statement = ""
-    for line in script.splitlines():
-        statement += line + "\n"
-        if line.rstrip().endswith(";") and sqlite3.complete_statement(statement):
-            db.execute(statement)
-            statement = ""
