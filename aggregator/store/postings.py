@@ -162,14 +162,18 @@ class Postings(Stored):
         self._hand, self._upto = execute("SELECT hash, upto FROM _moving").fetchone() or (0, 0)
         self._is_empty = execute("SELECT 1 FROM _fingerprints LIMIT 1").fetchone() is None
         self._most = self._room()
-        waiting = Waiting()
-        for article, begun, hashes in execute("SELECT article_id, hand, hashes FROM _waiting"):
-            if article <= self._upto:  # of the round before
-                left = [value for value in _unpacked(hashes) if self._hand <= value < begun]
-            else:
-                left = [value for value in _unpacked(hashes) if not begun <= value < self._hand]
+        waiting = Waiting(sum(len(left) for _, left in self._left()))
+        for article, left in self._left():
             waiting.add(article, left)
         return waiting
+
+    def _left(self) -> Iterator[tuple[int, list[int]]]:
+        """Each article's that the hand has not passed: of the oldest just those in front of it, side by side."""
+        for article, begun, hashes in self.connection.execute("SELECT article_id, hand, hashes FROM _waiting"):
+            if article <= self._upto:  # of the round before
+                yield article, [value for value in _unpacked(hashes) if self._hand <= value < begun]
+            else:
+                yield article, [value for value in _unpacked(hashes) if not begun <= value < self._hand]
 
     def _move_on(self) -> None:
         """Moves a portion."""

@@ -19,10 +19,14 @@ _PORTIONS = 256  # a portion is a hundred or a thousand places
 
 
 class Waiting:
-    """Pairs of a hash (0 to 2**62 - 1) and an article (from 1 on), each put in once; `len` is how many."""
+    """Pairs of a hash (0 to 2**62 - 1) and an article (from 1 on), each put in once; `len` is how many.
 
-    def __init__(self) -> None:
-        self._clear(_LEAST)
+    `room`: how many are to come, where they do not come evenly spread. In a table that grows with them, those of one part
+    would stand ever farther from their places.
+    """
+
+    def __init__(self, room: int = 0) -> None:
+        self._clear(_bits_for(room, _LEAST))
 
     def __len__(self) -> int:
         return self._count
@@ -98,10 +102,15 @@ class Waiting:
     def _renew(self, more: int) -> None:
         """Makes a table with room for more, or one as large without those who are gone."""
         held, articles, bits = self._hashes, self._articles, self._places.bit_length() - 1
-        while self._count + more > _FULL * (1 << bits):
-            bits += 2 if bits < _LEAST + 4 else 1  # each time all are put in again, which is worth some memory
-        self._clear(bits)
+        self._clear(_bits_for(self._count + more, bits))
         self._put(_pairs(held, articles))
+
+
+def _bits_for(count: int, bits: int) -> int:
+    """Of a table that has room for so many."""
+    while count > _FULL * (1 << bits):
+        bits += 2 if bits < _LEAST + 4 else 1  # each time all are put in again, which is worth some memory
+    return bits
 
 
 def _pairs(hashes: array[int], articles: array[int]) -> Iterable[tuple[int, int]]:

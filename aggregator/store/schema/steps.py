@@ -8,7 +8,7 @@ from typing import Any
 
 from aggregator.store import examples
 from aggregator.store.schema.docs import DOCS
-from aggregator.store.schema.tables import BATCHES, FRESH, FTS_TRIGGERS, MIGRATIONS, TABLES, TAGS, WAITING
+from aggregator.store.schema.tables import BATCHES, FRESH, FTS_TRIGGERS, MIGRATIONS, TABLES, TAGS, TIES, WAITING
 from aggregator.store.sqlite import Database, Migrations, Table
 from aggregator.store.views import VIEWS
 
@@ -56,8 +56,13 @@ def waiting(db: Database) -> None:
     _run(db, WAITING)
 
 
+def ties(db: Database) -> None:
+    """Version 7: entries that changed in the same second are parted by the number of their story."""
+    _run(db, TIES)
+
+
 # Step N makes version N of version N - 1; released ones are never changed.
-STEPS: tuple[Step, ...] = (first, tags, batches, fresh, lean, waiting)
+STEPS: tuple[Step, ...] = (first, tags, batches, fresh, lean, waiting, ties)
 USER_VERSION = len(STEPS)  # a file with a higher one is refused
 
 

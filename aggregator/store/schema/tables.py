@@ -335,11 +335,34 @@ CREATE TABLE _moving (             -- up to which hash those of the articles up 
 ) STRICT;
 """
 
-_SCRIPTS = "\n".join((MIGRATIONS, TABLES, TAGS, BATCHES, FRESH, WAITING))
-_DROPPED = re.findall(r"^DROP (?:TABLE|VIEW) (_\w+)", _SCRIPTS, re.MULTILINE)
-# The names of the private tables and views, in their order: nothing else has to be told of a new one.
-PRIVATE = tuple(
-    name
-    for name in re.findall(r"^CREATE (?:TABLE|VIEW) (?:IF NOT EXISTS )?(_\w+)", _SCRIPTS, re.MULTILINE)
-    if name not in _DROPPED
+# An entry's tie is its story's number: to count those of the same second took an index of all by time, whose pages a
+# backlog of old articles wrote one by one. What was published keeps the tie that it was published with.
+TIES = """
+CREATE TEMP TABLE kept AS SELECT story_id, tie, archived, held FROM _entries;
+DROP TRIGGER stories_ai;
+DROP TRIGGER stories_au;
+DROP TABLE _entries;
+CREATE TABLE _entries (            -- the stories as entries of the merged feed
+    story_id INTEGER PRIMARY KEY REFERENCES stories(id) ON DELETE CASCADE,
+    tie INTEGER NOT NULL,          -- parts stories that changed in the same second; fixed until the next change
+    archived INTEGER NOT NULL DEFAULT 0, -- 1: an archive document holds it as it is
+    held INTEGER NOT NULL DEFAULT 0 -- 1: from the backlog of a feed added later; in the archive only
+) STRICT;
+INSERT INTO _entries SELECT story_id, tie, archived, held FROM kept ORDER BY story_id;
+DROP TABLE kept;
+CREATE INDEX _entries_waiting ON _entries(story_id) WHERE archived = 0;
+CREATE TRIGGER stories_ai AFTER INSERT ON stories BEGIN
+    INSERT INTO _entries (story_id, tie) VALUES (new.id, new.id);
+END;
+CREATE TRIGGER stories_au AFTER UPDATE OF updated_at ON stories WHEN new.updated_at <> old.updated_at BEGIN
+    UPDATE _entries SET archived = 0, tie = new.id WHERE story_id = new.id;
+END;
+"""
+
+_CHANGES = re.findall(
+    r"^(CREATE|DROP) (?:TABLE|VIEW) (?:IF NOT EXISTS )?(_\w+)",
+    "\n".join((MIGRATIONS, TABLES, TAGS, BATCHES, FRESH, WAITING, TIES)),
+    re.MULTILINE,
 )
+# The names of the private tables and views, in their order: nothing else has to be told of a new one.
+PRIVATE = tuple(name for name, change in {name: change for change, name in _CHANGES}.items() if change == "CREATE")
