@@ -18,7 +18,7 @@ from aggregator import clean, packing
 from aggregator.config import Dedupe
 from aggregator.digest import Item, cleaned_by, digest_entry, entry_hash, site_of
 from aggregator.model import Feed, Subscription
-from aggregator.store import FINGERPRINTED, Store, fingerprint
+from aggregator.store import Store
 from aggregator.stories import Editor
 
 
@@ -53,9 +53,7 @@ def replay(store: Store, settings: Dedupe, feeds: Mapping[int, Subscription], no
     rows = db.execute("SELECT id, first_seen_at FROM articles ORDER BY first_seen_at, id").fetchall()
     for row in rows:
         article, seen = row["id"], datetime.fromisoformat(row["first_seen_at"])
-        made = fingerprint(db.execute(f"SELECT {FINGERPRINTED} WHERE articles.id = ?", (article,)).fetchone())
-        store.stories.remember(article, made)
-        editor.enter(article, seen, made)
+        editor.enter(article, seen, store.stories.remember(article))
     store.stories.keep(shown, cleaned, now)
     after = {row[0]: row[1] for row in db.execute("SELECT id, story_id FROM articles")}
     leads = {row[0]: row[1] for row in db.execute("SELECT id, lead_article_id FROM stories")}

@@ -125,8 +125,8 @@ def fill(connection: sqlite3.Connection, texts: Texts, count: int) -> None:
             leads,
         )
         connection.executemany(
-            "INSERT INTO _sources (article_id, hash, text_hash, entry, removed, credits, rules) "
-            "VALUES (:id, :hash, :hash, :entry, '[]', '[]', 1)",
+            "INSERT INTO _sources (article_id, hash, entry, removed, credits, rules) "
+            "VALUES (:id, :hash, :entry, '[]', '[]', 1)",
             rows,
         )
         connection.executemany(
@@ -140,7 +140,7 @@ def fill(connection: sqlite3.Connection, texts: Texts, count: int) -> None:
                 (texts.dice.getrandbits(62), row["id"])
                 for row in rows
                 if (count - row["id"]) * EACH < Dedupe().window
-                for _ in range(HASHES)
+                for _ in range(HASHES + 1)  # and that of its text
             ),
         )
         connection.execute("COMMIT")

@@ -16,28 +16,25 @@ from aggregator.app import Aggregator
 from aggregator.config import Dedupe
 from aggregator.engine import Here
 from aggregator.model import Subscription
-from aggregator.store import Postings, Store, open_writer, renewal, schema
+from aggregator.store import Postings, Store, open_writer, renewal
+from aggregator.store.hashes import text_hash
 from aggregator.store.times import to_text
 from aggregator.stories import Editor
 from tests.conftest import NOW, Answer, Post, Web, config_for, rss
 from tests.test_dedupe import MOLE, OWN, filler
 from tests.test_postings import indexed
 from tests.test_replay import item
+from tests.test_schema import older
 
 SINCE = NOW - timedelta(days=30)
 
 
 def old_file(path: Path, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file as the first version left it: `count` articles, the last one of today, and hashes that nothing has now."""
-    with monkeypatch.context() as patch:
-        patch.setattr(schema, "USER_VERSION", 1)
-        patch.setattr(schema.migrate, "__defaults__", (schema.STEPS[:1],))
-        with open_writer(path) as db:
-            db.execute("INSERT INTO feeds (url, configured_url, title, next_poll_at) VALUES (?1, ?1, 'A', '2026')",
-                       ("https://a.example/feed",))  # fmt: skip
-            for number in range(1, count + 1):
-                put(db, number, MOLE if number == count else f"{filler(number, 1)}",
-                    OWN[MOLE] if number == count else filler(number + 500, 8), count - number)  # fmt: skip
+    with older(path, 1, monkeypatch) as db:
+        for number in range(1, count + 1):
+            put(db, number, MOLE if number == count else f"{filler(number, 1)}",
+                OWN[MOLE] if number == count else filler(number + 500, 8), count - number)  # fmt: skip
 
 
 def put(db: sqlite3.Connection, number: int, title: str, text: str, days: int) -> None:
@@ -71,7 +68,7 @@ def test_the_index_is_made_anew_step_by_step_the_newest_first(tmp_path: Path, mo
         assert db.execute("SELECT count(*) FROM _boilerplate").fetchone()[0] == 0
         text, title = db.execute("SELECT content_text, title FROM articles WHERE id = 20").fetchone()
         stored = {value for value, article in indexed(db) if article == 20}
-        assert stored == set(dedupe.hashes(text, title))
+        assert stored == {*dedupe.hashes(text, title), text_hash(text)}
         assert renewal.renew(Postings(db), SINCE, 12) == 0
 
 

@@ -16,6 +16,7 @@ from aggregator.model import Entry, Text
 from aggregator.packing import packed
 from aggregator.replay import Replay, replay
 from aggregator.store import Store, open_writer, probe
+from aggregator.store.hashes import text_hash
 from tests.conftest import NOW
 from tests.test_dedupe import BEES, MOLE, OWN, filler
 from tests.test_postings import indexed
@@ -53,6 +54,11 @@ def again(desk: Desk) -> Replay:
         return replay(desk.store, desk.editor.settings, desk.editor.feeds, desk.now)
 
 
+def found_by(item: Item) -> set[int]:
+    """All that an article stands in the index with."""
+    return {*item.article.fingerprint, text_hash(item.article.content_text)}
+
+
 def postings(desk: Desk) -> list[tuple[int, int]]:
     return indexed(desk.store.connection)
 
@@ -71,7 +77,7 @@ def test_a_block_that_is_passed_over_is_so_for_everybody(desk: Desk) -> None:
     [number] = take(desk, "a", made)
     assert probe(desk.store.connection, number).fingerprint == made.article.fingerprint
     before = postings(desk)
-    assert {row[0] for row in before} == set(made.article.fingerprint)
+    assert {row[0] for row in before} == found_by(made)
     assert again(desk).changes == ()
     assert postings(desk) == before
 
@@ -80,7 +86,7 @@ def test_what_is_revised_or_pruned_leaves_nothing_in_the_index(desk: Desk) -> No
     [number] = take(desk, "a", item(MOLE, TEXT, STRIP, "1"))
     other = item(BEES, f"{STRIP}\n\n{OWN[BEES]}", STRIP, "1")
     assert take(desk, "a", other) == [number]
-    assert {row[0] for row in postings(desk)} == set(other.article.fingerprint)
+    assert {row[0] for row in postings(desk)} == found_by(other)
     with desk.store.transaction():
         assert desk.store.retention.prune(desk.now.replace(year=desk.now.year + 1), desk.now) == (1, 1)
     assert (postings(desk), orphans(desk)) == ([], 0)
@@ -90,7 +96,7 @@ def test_the_same_text_of_which_less_is_passed_over_stands_in_the_index_as_it_is
     take(desk, "a", item(MOLE, TEXT, STRIP, "1"))
     now = item(MOLE, TEXT, guid="1")
     [number] = take(desk, "a", now)
-    assert {row[0] for row in postings(desk)} == set(now.article.fingerprint)
+    assert {row[0] for row in postings(desk)} == found_by(now)
     assert probe(desk.store.connection, number).fingerprint == now.article.fingerprint
 
 
@@ -104,13 +110,13 @@ def test_newer_rules_clean_the_stored_entries_again(desk: Desk, monkeypatch: pyt
     # As if an older version had not known the footer.
     old = dedupe.hashes(f"{clean_text}\n\n{footer}", BEES)
     db.execute("UPDATE articles SET content_text = content_text || ? WHERE id = 2", (f"\n\n{footer}",))
-    db.execute("UPDATE _sources SET rules = 0, text_hash = x'00' WHERE article_id = 2")
+    db.execute("UPDATE _sources SET rules = 0 WHERE article_id = 2")
     db.executemany("INSERT OR IGNORE INTO _fingerprints VALUES (?, 2)", [(value,) for value in old])
     done = again(desk)
     assert (done.cleaned, done.changes) == (1, ())
     assert db.execute("SELECT content_text FROM articles WHERE id = 2").fetchone()[0] == clean_text
     assert db.execute("SELECT min(rules) > 0 FROM _sources").fetchone()[0] == 1
-    assert {row[0] for row in postings(desk) if row[1] == 2} == set(late.article.fingerprint)
+    assert {row[0] for row in postings(desk) if row[1] == 2} == found_by(late)
     assert db.execute("SELECT count(*) FROM articles_fts WHERE articles_fts MATCH 'originating'").fetchone()[0] == 0
     assert again(desk).cleaned == 0
 

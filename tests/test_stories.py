@@ -222,7 +222,7 @@ def facts(store: Store) -> list[tuple[object, ...]]:
         "SELECT id, feed_id, story_id, guid, url, title, similarity, published_at, updated_at, first_seen_at FROM articles",
         "SELECT id, uid, title, url, lead_article_id, published_at, updated_at, first_seen_at, copies FROM stories",
         "SELECT article_id, against_id, kind, reason, similarity, other, shared FROM _verdicts ORDER BY 1",
-        "SELECT article_id, hash, text_hash, entry FROM _sources ORDER BY 1",
+        "SELECT article_id, hash, entry FROM _sources ORDER BY 1",
         "SELECT * FROM _fingerprints",
         "SELECT * FROM _waiting",
         "SELECT * FROM _boilerplate",

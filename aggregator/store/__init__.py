@@ -24,7 +24,7 @@ from aggregator.store.database import copy, is_ours, open_reader, open_writer, r
 from aggregator.store.examples import Example
 from aggregator.store.health import Check, checks
 from aggregator.store.hubs import Hub
-from aggregator.store.index import FINGERPRINTED, Known, StoreIndex, fingerprint, newcomer, probe
+from aggregator.store.index import Known, StoreIndex, newcomer, probe
 from aggregator.store.memory import Memory
 from aggregator.store.metadata import metadata
 from aggregator.store.pages import Pages, Slow, open_pages
@@ -38,7 +38,6 @@ from aggregator.store.river import Before, Wanted
 from aggregator.store.store import Store
 
 __all__ = [
-    "FINGERPRINTED",
     "Arrivals",
     "Before",
     "Check",
@@ -64,7 +63,6 @@ __all__ = [
     "Wanted",
     "checks",
     "copy",
-    "fingerprint",
     "is_ours",
     "metadata",
     "newcomer",

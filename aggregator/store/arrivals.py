@@ -90,10 +90,11 @@ class Arrivals:
         self._articles.append(
             (number, self._feed, story, article.guid, *rows.content(article), similarity, published, updated, now)
         )
-        self._sources.append(rows.source(number, item, self._texts[article.content_text]))
+        self._sources.append(rows.source(number, item))
         self._edges.append(rows.edges(number, self._feed, article))
         hashes = self._telling(article.fingerprint)
-        self._postings.append((number, postings.wanted(hashes, self._known.postings)))
+        found_by = sorted((*hashes, self._texts[article.content_text]))
+        self._postings.append((number, postings.wanted(found_by, self._known.postings)))
         self._note_names(article)
         self._waiting.update(hashes, dedupe.addresses(article.url), (article.content_text,))
         return number

@@ -23,8 +23,8 @@ CONTENT = (
     "language", "word_count",
 )  # fmt: skip
 SOURCE = (  # a row as `source` gives it
-    "INSERT OR REPLACE INTO _sources (article_id, hash, text_hash, entry, removed, source, credits, rules, faint) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT OR REPLACE INTO _sources (article_id, hash, entry, removed, source, credits, rules, faint) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 VERDICT = (  # a row as `verdict` gives it
     "INSERT OR REPLACE INTO _verdicts (article_id, against_id, kind, reason, similarity, other, shared, decided_at) "
@@ -52,8 +52,7 @@ class Articles:
     def revise(self, row: sqlite3.Row, item: Item, now: datetime) -> Saved:
         """Stores an item as a revision of the article in `row`, as `stored` gave it."""
         article, number = item.article, row["id"]
-        hash_of_text = text_hash(article.content_text)
-        changed = (row["text_hash"], row["title"]) != (hash_of_text, article.title)
+        changed = (row["content_text"], row["title"]) != (article.content_text, article.title)
         different = [(name, value) for name, value in zip(CONTENT, content(article), strict=True) if row[name] != value]
         if changed:
             said = article.updated if article.updated and article.updated <= now else now
@@ -63,18 +62,18 @@ class Articles:
                 f"UPDATE articles SET {', '.join(f'{name} = ?' for name, _ in different)} WHERE id = ?",
                 (*(value for _, value in different), number),
             )
-        self.connection.execute(SOURCE, source(number, item, hash_of_text))
+        self.connection.execute(SOURCE, source(number, item))
         self.connection.execute(EDGES, edges(number, row["feed_id"], article))
         # The same text may have another one: what the feed repeats has become more, or less.
-        before = index.fingerprint(row)
-        if before != article.fingerprint:
+        before, after = index.indexed(row), (*article.fingerprint, text_hash(article.content_text))
+        if before != after:
             self._index.remove(number, before)
-            self._index.add(number, article.fingerprint)
+            self._index.add(number, after)
         return Saved(number, "changed" if changed else "same", article.fingerprint)
 
     def stored(self, feed: int, article: Article, guids: Collection[str]) -> sqlite3.Row | None:
         """The article that this one is a revision of; `guids` are all ids in its document."""
-        query = "SELECT articles.*, text_hash, faint FROM articles JOIN _sources ON article_id = id WHERE "
+        query = "SELECT articles.*, faint FROM articles JOIN _sources ON article_id = id WHERE "
         row: sqlite3.Row | None = self.connection.execute(
             query + "feed_id = ? AND guid = ?", (feed, article.guid)
         ).fetchone()
@@ -111,13 +110,12 @@ def _origin(source: Source | None, base: str) -> str | None:
     return json.dumps(safe._asdict(), ensure_ascii=False) if safe.title or safe.url or safe.home_page_url else None
 
 
-def source(number: int, item: Item, hash_of_text: bytes) -> tuple[object, ...]:
+def source(number: int, item: Item) -> tuple[object, ...]:
     """The row that goes with an article: its entry, so that cleaning can be redone, and what cleaning found."""
     article = item.article
     return (
         number,
         item.hash,
-        hash_of_text,
         item.packed,
         _json([{"rule": removal.rule, "text": removal.text} for removal in article.removed]),
         _origin(article.source, article.url),

@@ -20,7 +20,6 @@ _COLUMNS = (
     "articles.id, articles.story_id, articles.feed_id, articles.title, articles.url, articles.content_text, "
     "feeds.title AS feed, articles.enclosures FROM articles JOIN feeds ON feeds.id = articles.feed_id "
 )
-_AT_ONCE = 25  # hashes of texts that are asked for
 _SOME = 8  # articles with the same address or text are looked at; a home page has thousands
 _MEDIA = ("audio/", "video/")
 # What a fingerprint is made of, as columns and FROM.
@@ -33,6 +32,11 @@ def fingerprint(row: sqlite3.Row) -> tuple[int, ...]:
     Not read from the index: of a hash that is boilerplate, only the first articles are there.
     """
     return dedupe.hashes(row["content_text"], row["title"], json.loads(row["faint"] or "[]"))
+
+
+def indexed(row: sqlite3.Row, made: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """All by which a stored article is found: its fingerprint (`made`, where it is at hand), and the hash of its text."""
+    return *(made or fingerprint(row)), text_hash(row["content_text"])
 
 
 def probe(connection: sqlite3.Connection, article: int, made: tuple[int, ...] = ()) -> Probe:
@@ -51,16 +55,17 @@ def newcomer(feed: int, article: Article) -> Probe:
     return Probe(feed, article.title, article.url, article.content_text, article.fingerprint, media=media)
 
 
-def known(hashed: Stored, feed: int, articles: Sequence[Article], texts: Mapping[str, bytes]) -> Known:
+def known(hashed: Stored, feed: int, articles: Sequence[Article], texts: Mapping[str, int]) -> Known:
     """What the file has of a feed's new articles; `texts` are theirs, with their hashes."""
     connection = hashed.connection
     spellings = [url for article in articles for url in dedupe.addresses(article.url)]
-    hashes = sorted({value for article in articles for value in article.fingerprint})
+    hashes = {value for article in articles for value in article.fingerprint}
     everywhere, in_feed = _boilerplate(connection, hashes, feed)
+    postings = hashed.look_up({*hashes, *texts.values()} - everywhere)
     return Known(
         stored(connection, "articles WHERE url = value", spellings),
-        _having(connection, texts),
-        hashed.look_up([value for value in hashes if value not in everywhere] if everywhere else hashes),
+        {text for text, value in texts.items() if value in postings},
+        postings,
         everywhere | in_feed,
         everywhere,
     )
@@ -72,25 +77,12 @@ def stored(connection: sqlite3.Connection, where: str, values: Iterable[object],
     return {row[0] for row in connection.execute(query, (json.dumps(list(values)), *more))}
 
 
-def _having(connection: sqlite3.Connection, texts: Mapping[str, bytes]) -> set[str]:
-    """Those of the texts that articles have."""
-    found: set[bytes] = set()
-    values = list(texts.values())
-    for at in range(0, len(values), _AT_ONCE):
-        some = values[at : at + _AT_ONCE]
-        places = ", ".join("?" * len(some))  # bytes are not for JSON
-        found.update(
-            row[0] for row in connection.execute(f"SELECT text_hash FROM _sources WHERE text_hash IN ({places})", some)
-        )
-    return {text for text, value in texts.items() if value in found} if found else set()
-
-
 def _boilerplate(
-    connection: sqlite3.Connection, hashes: Sequence[int], feed: int | None = None
+    connection: sqlite3.Connection, hashes: Collection[int], feed: int | None = None
 ) -> tuple[set[int], set[int]]:
     """Those that are known as boilerplate everywhere, and in this feed; without one, in any."""
     query = "SELECT hash, feed_id FROM json_each(?) CROSS JOIN _boilerplate ON hash = value"
-    rows = connection.execute(query, (json.dumps(hashes),)).fetchall()
+    rows = connection.execute(query, (json.dumps(sorted(hashes)),)).fetchall()
     return {value for value, of in rows if not of}, {value for value, of in rows if of and feed in (None, of)}
 
 
@@ -122,7 +114,7 @@ class Known:
 
     urls: set[str]  # of their addresses, those that articles have
     texts: set[str]  # of their texts, those that articles have
-    postings: dict[int, list[int]]  # of their hashes, those that are in the index, and where: not of `everywhere`
+    postings: dict[int, list[int]]  # of all their hashes, those that are in the index, and where: not of `everywhere`
     boilerplate: set[int]  # of their hashes, those known as such, everywhere or in their feed
     everywhere: set[int]  # of these, those that are known as such everywhere: where they stand tells nothing
 
@@ -150,16 +142,16 @@ class StoreIndex:
         """Articles with one of these addresses."""
         if self.known is not None and self.known.urls.isdisjoint(urls):
             return ()
-        return self._candidates(
-            "WHERE articles.url IN (SELECT value FROM json_each(?)) AND first_seen_at >= ?", json.dumps(list(urls))
-        )
+        return self._among("articles.url", urls)
 
     def by_text(self, text: str) -> Sequence[Candidate]:
         """Articles with exactly this text."""
         if self.known is not None and text not in self.known.texts:
             return ()
-        where = "JOIN _sources ON article_id = articles.id WHERE text_hash = ? AND first_seen_at >= ?"
-        return self._candidates(where, text_hash(text))
+        value = text_hash(text)
+        articles = self._hashed.look_up((value,)).get(value, [])
+        found = self._among("articles.id", articles)
+        return [candidate for candidate in found if candidate.text == text]
 
     def postings(self, hashes: Sequence[int]) -> Iterable[Posting]:
         """Where these hashes were seen, as far as that can matter."""
@@ -213,8 +205,9 @@ class StoreIndex:
         where = "WHERE articles.id = (SELECT lead_article_id FROM stories WHERE id = ?)"
         return next(iter(candidates(self.connection, where, (story,), 1)), None)
 
-    def _candidates(self, where: str, value: object) -> list[Candidate]:
-        return candidates(self.connection, f"{where} AND story_id IS NOT NULL", (value, self.since), _SOME)
+    def _among(self, column: str, values: Sequence[object]) -> list[Candidate]:
+        where = f"WHERE {column} IN (SELECT value FROM json_each(?)) AND first_seen_at >= ? AND story_id IS NOT NULL"
+        return candidates(self.connection, where, (json.dumps(list(values)), self.since), _SOME)
 
 
 def _media(enclosures: str) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def renew(stored: Postings, since: datetime, most: int) -> int:
         (upto, index.first_since(connection, since), most),
     ).fetchall()
     for row in rows:
-        stored.add(row["id"], index.fingerprint(row))
+        stored.add(row["id"], index.indexed(row))
     left = rows[-1]["id"] if len(rows) == most else 0
     connection.execute("UPDATE _renewal SET version = ?, upto = ?", (VERSION, left))
     return len(rows)

@@ -77,7 +77,7 @@ class Retention:
             ),
         )
         for row in members:
-            self._index.remove(row["id"], index.fingerprint(row))
+            self._index.remove(row["id"], index.indexed(row))
         self.connection.execute("DELETE FROM articles WHERE story_id IN (SELECT value FROM json_each(?))", (stories,))
         self.connection.execute("DELETE FROM stories WHERE id IN (SELECT value FROM json_each(?))", (stories,))
         return len(rows), len(members)

@@ -9,7 +9,7 @@ from datetime import datetime
 from aggregator.dedupe import Candidate, Member, kinds
 from aggregator.model import Subscription, Verdict
 from aggregator.store import articles
-from aggregator.store.index import Known, StoreIndex, candidates, first_since
+from aggregator.store.index import FINGERPRINTED, Known, StoreIndex, candidates, fingerprint, first_since, indexed
 from aggregator.store.postings import Postings
 from aggregator.store.renewal import renewed
 from aggregator.store.times import from_text, to_text
@@ -182,9 +182,12 @@ class Stories:
             self.connection.execute(statement)
         self._stored.clear()
 
-    def remember(self, article: int, fingerprint: Sequence[int]) -> None:
-        """Puts an article into the index."""
-        self._stored.add(article, fingerprint)
+    def remember(self, article: int) -> tuple[int, ...]:
+        """Puts a stored article into the index; gives its fingerprint."""
+        row = self.connection.execute(f"SELECT {FINGERPRINTED} WHERE articles.id = ?", (article,)).fetchone()
+        made = fingerprint(row)
+        self._stored.add(article, indexed(row, made))
+        return made
 
     def keep(self, shown: Mapping[int, tuple[int, str]], reworded: Collection[int], now: datetime) -> None:
         """Ends a replay. `shown`: lead and time of the last change of each story before; `reworded`: changed articles.

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aggregator.store import examples
+from aggregator.store.hashes import leading_bits
 from aggregator.store.schema.docs import DOCS
-from aggregator.store.schema.tables import BATCHES, FRESH, FTS_TRIGGERS, MIGRATIONS, TABLES, TAGS, TIES, WAITING
+from aggregator.store.schema.tables import BATCHES, FRESH, FTS_TRIGGERS, MIGRATIONS, TABLES, TAGS, TEXTS, TIES, WAITING
 from aggregator.store.sqlite import Database, Migrations, Table
 from aggregator.store.views import VIEWS
 
@@ -61,8 +62,14 @@ def ties(db: Database) -> None:
     _run(db, TIES)
 
 
+def texts(db: Database) -> None:
+    """Version 8: the hash of a text is among those of the article's fingerprint."""
+    db.conn.create_function("leading_bits", 1, leading_bits, deterministic=True)
+    _run(db, TEXTS)
+
+
 # Step N makes version N of version N - 1; released ones are never changed.
-STEPS: tuple[Step, ...] = (first, tags, batches, fresh, lean, waiting, ties)
+STEPS: tuple[Step, ...] = (first, tags, batches, fresh, lean, waiting, ties, texts)
 USER_VERSION = len(STEPS)  # a file with a higher one is refused
 
 

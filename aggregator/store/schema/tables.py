@@ -359,6 +359,17 @@ CREATE TRIGGER stories_au AFTER UPDATE OF updated_at ON stories WHEN new.updated
 END;
 """
 
+# A text's hash is looked up with those of its fingerprint: an index of its own cost a page for each article. As everywhere
+# in there, so many articles of one are enough.
+TEXTS = """
+INSERT OR IGNORE INTO _fingerprints SELECT hash, article_id FROM (
+    SELECT leading_bits(text_hash) AS hash, article_id,
+        row_number() OVER (PARTITION BY text_hash ORDER BY article_id) AS number FROM _sources
+) WHERE number <= 24 ORDER BY hash, article_id;
+DROP INDEX _sources_text_hash;
+ALTER TABLE _sources DROP COLUMN text_hash;
+"""
+
 _CHANGES = re.findall(
     r"^(CREATE|DROP) (?:TABLE|VIEW) (?:IF NOT EXISTS )?(_\w+)",
     "\n".join((MIGRATIONS, TABLES, TAGS, BATCHES, FRESH, WAITING, TIES)),
