@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregator.store import Postings, Store, Stored, open_writer, postings, schema, waiting
+from aggregator.store import Postings, Store, Stored, bitmap, open_writer, postings, schema, waiting
 from aggregator.store.waiting import Waiting
 
 Pair = tuple[int, int]  # hash, article
@@ -129,6 +129,8 @@ def test_it_is_a_set_of_hashes_of_articles(
     model: dict[int, set[int]] = {}
     with open_writer(tmp_path_factory.mktemp("db") / "x.db") as db, pytest.MonkeyPatch.context() as patch:
         patch.setattr(postings, "_WAIT", 0)
+        patch.setattr(postings, "_LEARNED", 2)
+        patch.setattr(bitmap, "_LEAST", 3)
         store = Store(db)
         keeper = store._postings
         for what, article, hashes in steps:
@@ -176,7 +178,9 @@ def test_more_wait_where_the_index_is_large(db: sqlite3.Connection, monkeypatch:
         keeper.settle()
         most.add(len(keeper._waiting))
         assert len(keeper._waiting) <= keeper._most
-    assert keeper._most == Postings(db)._room()
+    other = Postings(db)
+    assert other.look_up([1]) == {}
+    assert keeper._most == other._most
     assert 4 * 180 > max(most) > 180, "twice as many for four times as large an index"
 
 
@@ -189,6 +193,58 @@ def test_the_places_taken_next_are_not_so_full_that_looking_up_takes_long() -> N
     longest = max(len(run) for run in bytes(map(bool, table._hashes)).split(b"\0"))
     assert len(table._hashes) < 17_000
     assert longest < 300
+
+
+def test_what_is_read_again_finds_room_at_once(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits longest stands side by side: put into a table that grows, it took minutes of a large file's start."""
+    monkeypatch.setattr(postings, "_WAIT", 6000)
+    dice, keeper = random.Random(9), Postings(db)
+    for article in range(1, 700):
+        keeper.insert([(article, [dice.randrange(2**62) for _ in range(40)])])
+        keeper.settle()
+    assert keeper._hand > 0
+    sizes: list[int] = []
+    put = Waiting._put
+
+    def watched(table: Waiting, pairs: Iterable[Pair]) -> None:
+        put(table, pairs)
+        sizes.append(len(table._hashes))
+
+    monkeypatch.setattr(Waiting, "_put", watched)
+    assert len(Postings(db)._waiting) == len(keeper._waiting)
+    assert len(sizes) > 100
+    assert max(sizes) - min(sizes) < 100
+
+
+def test_the_bitmap_knows_what_an_older_process_left(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings, "_WAIT", 0)
+    monkeypatch.setattr(postings, "_LEARNED", 100)
+    dice = random.Random(10)
+    hashes = [dice.randrange(2**62) for _ in range(950)]
+    Postings(db).insert([(1, hashes)])
+    first, keeper = Postings(db), Postings(db)
+    first.look_up([1])
+    first.settle()
+    assert moved(db) == sorted((value, 1) for value in hashes)
+    others = [dice.randrange(2**62) for _ in range(1000)]
+    for step in range(11):
+        assert found(keeper, hashes) == {(value, 1) for value in hashes}
+        assert (len(keeper._bitmap.among(others)) < 10) == (step == 10)
+        keeper.settle()
+
+
+def test_a_full_bitmap_is_made_anew(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bitmap, "_LEAST", 10)
+    monkeypatch.setattr(postings, "_WAIT", 0)
+    monkeypatch.setattr(postings, "_SAMPLE", 1)
+    dice, keeper, all_of_them = random.Random(11), Postings(db), []
+    for article in range(1, 200):
+        hashes = [dice.randrange(2**62) for _ in range(40)]
+        keeper.insert([(article, hashes)])
+        keeper.settle()
+        all_of_them += hashes
+    assert found(keeper, all_of_them) == {*moved(db)}
+    assert len(keeper._bitmap.among(dice.randrange(2**62) for _ in range(1000))) < 500
 
 
 def test_a_move_that_fails_loses_nothing(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:

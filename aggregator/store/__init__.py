@@ -8,8 +8,8 @@ arrivals   the new articles of a document, written together
 polls      a poll before and after (Due, Outcome); quiet: those that brought nothing, stored together
 memory     what the next digest of a feed needs to know
 wal        keeps the log small while others read
-index      what matching looks up; postings: the fingerprints in it, waiting: those not in their table yet; renewal: makes
-           them anew where the hashes have changed
+index      what matching looks up; postings: the fingerprints in it, waiting: those not in their table yet, bitmap: which
+           may be in there; renewal: makes them anew where the hashes have changed
 published  what is published: the stories of the merged feeds and of their archive
 read       what the commands and the daemon show: read-only
 pages      what the pages for people show: read-only, each query bounded; river: the stories by time, and what narrows

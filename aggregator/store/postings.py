@@ -4,6 +4,8 @@ Hashes are spread evenly, so an article's lie on as many pages as there are of t
 more than all else that is stored of it. New ones therefore wait in memory (`waiting`), and go on to the table a portion
 of hashes at a time, which writes each of its pages once for many articles (O'Neil and others, "The log-structured
 merge-tree", 1996). The table `_waiting` has them by article, for whoever opens the file next.
+
+Most of what is looked up nobody has, and a look at the table takes a page for each: a `bitmap` tells that without one.
 """
 
 from __future__ import annotations
@@ -16,12 +18,15 @@ import struct
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from aggregator.store.bitmap import Bitmap
 from aggregator.store.waiting import Waiting
 
 MOST = 24  # articles one hash is kept for
 _WAIT = 200_000  # hashes that wait in all, 6 MiB; some hundred go on together
 _LARGE = 5_000_000  # hashes of an index that more wait for, since there are more pages to write
 _SAMPLE = 2**14  # of the index one hash in so many is counted
+_END = 2**62  # no hash is as large
+_LEARNED = 5000  # hashes that the bitmap learns at once of a table that was there before: some milliseconds
 # In order, one look-up for each: IN would sort them into a table of its own first, which takes as long again.
 _LOOK_UP = "SELECT hash, article_id FROM json_each(?) CROSS JOIN _fingerprints ON hash = value"
 _INSERT = "INSERT OR IGNORE INTO _fingerprints VALUES (?, ?)"
@@ -57,8 +62,8 @@ class Postings(Stored):
         self._memory: Waiting | None = None
         self._hand = 0  # the hash up to which they have gone on in this round
         self._upto = 0  # the last article that came before this round
-        self._is_empty = False  # whether none has gone on yet
         self._most = _WAIT
+        self._bitmap = Bitmap(0)  # of what has gone on
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -80,7 +85,7 @@ class Postings(Stored):
     def look_up(self, hashes: Collection[int]) -> dict[int, list[int]]:
         """As of `Stored`."""
         waiting = self._waiting.find(hashes)
-        moved = [] if self._is_empty else self._moved(hashes)
+        moved = self._moved(possible) if (possible := self._bitmap.among(hashes)) else []
         return _grouped([*moved, *waiting]) if moved or waiting else {}
 
     def insert(self, articles: Sequence[tuple[int, Sequence[int]]]) -> None:
@@ -121,8 +126,14 @@ class Postings(Stored):
         """Moves on what has waited long enough, a portion in a transaction of its own: the pages that this writes are the
         more, the more articles there are, and together with an article's they would not fit in the cache. Call between
         transactions; whoever has not looked anything up has put nothing in."""
-        while self._memory is not None and len(self._memory) > self._most:
+        if self._memory is None:
+            return
+        while len(self._memory) > self._most:
             self._move_on()
+        if self._bitmap.is_full:
+            self._bitmap = Bitmap(2 * self._count())
+        if self._bitmap.upto < _END:
+            self._learn()
 
     def sweep(self, first: int, most: int) -> int:
         """Takes some of the articles below `first` out of the index, from where the last sweep ended; gives how many hashes.
@@ -135,7 +146,7 @@ class Postings(Stored):
         end = execute(
             "SELECT hash FROM _fingerprints WHERE hash > ? ORDER BY hash LIMIT 1 OFFSET ?", (hand, most)
         ).fetchone()
-        upto = end[0] if end else 2**62
+        upto = end[0] if end else _END
         before = execute("SELECT article_id, hashes FROM _waiting WHERE article_id < ?", (first,)).fetchall()
         for article, hashes in before:
             self._waiting.remove(article, _unpacked(hashes))
@@ -146,9 +157,9 @@ class Postings(Stored):
         execute("INSERT OR REPLACE INTO _sweep (id, hash) VALUES (1, ?)", (upto if end else -1,))
         return int(gone) + sum(len(hashes) // 8 for _, hashes in before)
 
-    def _put(self, article: int, hashes: Iterable[int]) -> None:
+    def _put(self, article: int, hashes: Collection[int]) -> None:
         self.connection.executemany(_INSERT, ((value, article) for value in sorted(hashes)))
-        self._is_empty = False
+        self._bitmap.add(hashes)
 
     @property
     def _waiting(self) -> Waiting:
@@ -160,8 +171,10 @@ class Postings(Stored):
         """What waits by the file: what the hand has not passed since it was put in."""
         execute = self.connection.execute
         self._hand, self._upto = execute("SELECT hash, upto FROM _moving").fetchone() or (0, 0)
-        self._is_empty = execute("SELECT 1 FROM _fingerprints LIMIT 1").fetchone() is None
-        self._most = self._room()
+        is_empty = execute("SELECT 1 FROM _fingerprints LIMIT 1").fetchone() is None
+        count = self._count()
+        self._most = _most(count)
+        self._bitmap = Bitmap(2 * count, _END if is_empty else -1)
         waiting = Waiting(sum(len(left) for _, left in self._left()))
         for article, left in self._left():
             waiting.add(article, left)
@@ -184,26 +197,38 @@ class Postings(Stored):
             for at in range(0, whole, _AT_ONCE):
                 execute(_INSERT_MANY, [*itertools.chain.from_iterable(pairs[at : at + _AT_ONCE])])
             self.connection.executemany(_INSERT, pairs[whole:])
+            self._bitmap.add([value for value, _ in pairs])
             upto = self._upto
             if not hand:  # a round is over: what came before it has all gone on, of what came meanwhile some has
                 execute("DELETE FROM _waiting WHERE article_id <= ? OR hand = 0", (upto,))
                 upto = execute("SELECT ifnull(max(article_id), 0) FROM _waiting").fetchone()[0]
             self._turn(hand, upto)
-        self._is_empty = False
         if not hand:
-            self._most = self._room()
+            self._most = _most(self._count())
 
-    def _room(self) -> int:
-        """How many may wait: twice as many where the index is four times as large."""
+    def _count(self) -> int:
+        """About how many have gone on."""
         count = "SELECT count(*) FROM _fingerprints WHERE hash < ?"
-        hashes, most = _SAMPLE * self.connection.execute(count, (2**62 // _SAMPLE,)).fetchone()[0], _WAIT
-        while hashes > _LARGE:
-            hashes, most = hashes // 4, most * 2
-        return most
+        return _SAMPLE * int(self.connection.execute(count, (_END // _SAMPLE,)).fetchone()[0])
+
+    def _learn(self) -> None:
+        """Tells the bitmap of some more that had gone on before."""
+        query = "SELECT hash FROM _fingerprints WHERE hash > ? ORDER BY hash LIMIT ?"
+        rows = self.connection.execute(query, (self._bitmap.upto, _LEARNED)).fetchall()
+        self._bitmap.add([row[0] for row in rows])
+        self._bitmap.upto = rows[-1][0] if len(rows) == _LEARNED else _END
 
     def _turn(self, hand: int, upto: int) -> None:
         self.connection.execute("INSERT OR REPLACE INTO _moving (id, hash, upto) VALUES (1, ?, ?)", (hand, upto))
         self._hand, self._upto = hand, upto
+
+
+def _most(hashes: int) -> int:
+    """How many may wait: twice as many where the index is four times as large."""
+    most = _WAIT
+    while hashes > _LARGE:
+        hashes, most = hashes // 4, most * 2
+    return most
 
 
 def wanted(hashes: Sequence[int], found: Mapping[int, Sequence[int]]) -> Sequence[int]:
