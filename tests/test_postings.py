@@ -228,8 +228,9 @@ def test_the_bitmap_knows_what_an_older_process_left(db: sqlite3.Connection, mon
     assert moved(db) == sorted((value, 1) for value in hashes)
     others = [dice.randrange(2**62) for _ in range(1000)]
     for step in range(11):
-        assert found(keeper, hashes) == {(value, 1) for value in hashes}
-        assert (len(keeper._bitmap.among(others)) < 10) == (step == 10)
+        assert found(keeper, hashes[step : step + 50]) == {(value, 1) for value in hashes[step : step + 50]}
+        assert found(keeper, others[step : step + 50]) == set()
+        assert (len(keeper._bitmap.among(others)) < 10) == (step == 10), "it learns as many as are asked for"
         keeper.settle()
 
 
@@ -237,13 +238,17 @@ def test_a_full_bitmap_is_made_anew(db: sqlite3.Connection, monkeypatch: pytest.
     monkeypatch.setattr(bitmap, "_LEAST", 10)
     monkeypatch.setattr(postings, "_WAIT", 0)
     monkeypatch.setattr(postings, "_SAMPLE", 1)
+    monkeypatch.setattr(postings, "_LEARNED", 1)
     dice, keeper, all_of_them = random.Random(11), Postings(db), []
     for article in range(1, 200):
         hashes = [dice.randrange(2**62) for _ in range(40)]
         keeper.insert([(article, hashes)])
         keeper.settle()
         all_of_them += hashes
+        for _ in range(2):
+            assert found(keeper, hashes) == {(value, article) for value in hashes}
     assert found(keeper, all_of_them) == {*moved(db)}
+    keeper.settle()
     assert len(keeper._bitmap.among(dice.randrange(2**62) for _ in range(1000))) < 500
 
 

@@ -68,7 +68,6 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")  # WAL: no corruption, and a commit costs no fsync
     connection.execute(f"PRAGMA journal_size_limit = {KEPT}")
     connection.execute("PRAGMA wal_autocheckpoint = 2000")  # pages, 8 MB: a page that many commits write goes back once
-    connection.execute("PRAGMA cache_size = -4096")  # KiB; the indexes of fingerprints are written all over
     db = Database(connection)
     if version < schema.USER_VERSION:
         if version > 0:
