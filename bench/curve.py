@@ -49,11 +49,13 @@ _KINDS = {
 
 
 def feeds(options: argparse.Namespace, results: Results) -> None:
-    """Cold and steady passes over so many feeds; each cold one begins with nothing. The sizes take turns: what else the
-    machine does falls on each alike."""
+    """Cold and steady passes over so many feeds; each cold one begins with nothing. The sizes take turns, each second time
+    the other way round: what else the machine does falls on each alike, and so does it when it grows slower."""
     with contextlib.ExitStack() as stack:
         farms = {count: stack.enter_context(farm(count, options.tls)) for count in options.feeds}
-        for _, (count, (talk, address, env)) in itertools.product(range(options.passes), farms.items()):
+        orders = itertools.islice(itertools.cycle((options.feeds, options.feeds[::-1])), options.passes)
+        for count in itertools.chain.from_iterable(orders):
+            talk, address, env = farms[count]
             talk.say("round 0 steady")
             with tempfile.TemporaryDirectory() as folder:
                 poller = Talk("bench.pollers", "ours", folder, address, str(count), env=env)
