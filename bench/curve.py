@@ -99,6 +99,11 @@ class Filled:
         self._editor = Editor(self._store, Dedupe(), dict(enumerate(sites, 1)))
         self._dues, self._numbers = itertools.cycle(self._store.feeds.due(None)), itertools.count(2 * count)
 
+    def learn(self) -> None:
+        """What a daemon does in the minutes after its start."""
+        while self._store.learn(20_000):
+            pass
+
     def commits(self, size: int, times: int) -> float:
         """CPU milliseconds of a commit of so many new articles, the mean."""
         took = 0.0
@@ -115,6 +120,7 @@ def articles(options: argparse.Namespace, results: Results) -> None:
         for file in files.values():
             # Caches are warm then, and as many hashes wait as may: with what follows, some go on into the index.
             file.commits(20, 500)
+            file.learn()
         for _, (count, file) in itertools.product(range(_TURNS * options.passes), files.items()):
             add(results, "article", count, file.commits(20, 60) / 20)
             add(results, "alone", count, file.commits(1, 60))

@@ -115,7 +115,7 @@ def undone(store: Store, hashes: list[int]) -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["insert", "add", "remove", "move", "restart", "undo", "sweep"]),
+            st.sampled_from(["insert", "add", "remove", "move", "restart", "learn", "undo", "sweep"]),
             st.integers(1, 4),
             st.lists(st.integers(0, 5).map(lambda n: n * 2**59), unique=True),
         ),
@@ -129,7 +129,6 @@ def test_it_is_a_set_of_hashes_of_articles(
     model: dict[int, set[int]] = {}
     with open_writer(tmp_path_factory.mktemp("db") / "x.db") as db, pytest.MonkeyPatch.context() as patch:
         patch.setattr(postings, "_WAIT", 0)
-        patch.setattr(postings, "_LEARNED", 2)
         patch.setattr(bitmap, "_LEAST", 3)
         store = Store(db)
         keeper = store._postings
@@ -143,6 +142,8 @@ def test_it_is_a_set_of_hashes_of_articles(
                 keeper.settle()
             elif what == "restart":
                 keeper.forget()
+            elif what == "learn":
+                keeper.learn(2)
             elif what == "undo":
                 undone(store, hashes)
             elif what == "sweep":
@@ -218,7 +219,6 @@ def test_what_is_read_again_finds_room_at_once(db: sqlite3.Connection, monkeypat
 
 def test_the_bitmap_knows_what_an_older_process_left(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postings, "_WAIT", 0)
-    monkeypatch.setattr(postings, "_LEARNED", 100)
     dice = random.Random(10)
     hashes = [dice.randrange(2**62) for _ in range(950)]
     Postings(db).insert([(1, hashes)])
@@ -227,28 +227,28 @@ def test_the_bitmap_knows_what_an_older_process_left(db: sqlite3.Connection, mon
     first.settle()
     assert moved(db) == sorted((value, 1) for value in hashes)
     others = [dice.randrange(2**62) for _ in range(1000)]
-    for step in range(11):
-        assert found(keeper, hashes[step : step + 50]) == {(value, 1) for value in hashes[step : step + 50]}
-        assert found(keeper, others[step : step + 50]) == set()
-        assert (len(keeper._bitmap.among(others)) < 10) == (step == 10), "it learns as many as are asked for"
-        keeper.settle()
+    for left in range(950, -1, -95):
+        assert found(keeper, hashes) == {(value, 1) for value in hashes}
+        assert found(keeper, others) == set()
+        assert (len(keeper._bitmap.among(others)) < 10) == (left == 0)
+        assert keeper.learn(95) == min(left, 95)
 
 
 def test_a_full_bitmap_is_made_anew(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bitmap, "_LEAST", 10)
     monkeypatch.setattr(postings, "_WAIT", 0)
     monkeypatch.setattr(postings, "_SAMPLE", 1)
-    monkeypatch.setattr(postings, "_LEARNED", 1)
     dice, keeper, all_of_them = random.Random(11), Postings(db), []
     for article in range(1, 200):
         hashes = [dice.randrange(2**62) for _ in range(40)]
         keeper.insert([(article, hashes)])
         keeper.settle()
         all_of_them += hashes
-        for _ in range(2):
-            assert found(keeper, hashes) == {(value, article) for value in hashes}
+        keeper.learn(1000)
     assert found(keeper, all_of_them) == {*moved(db)}
-    keeper.settle()
+    while keeper.learn(1000):
+        pass
+    assert found(keeper, all_of_them) == {*moved(db)}
     assert len(keeper._bitmap.among(dice.randrange(2**62) for _ in range(1000))) < 500
 
 

@@ -26,7 +26,6 @@ _WAIT = 200_000  # hashes that wait in all, 6 MiB; some hundred go on together
 _LARGE = 5_000_000  # hashes of an index that more wait for, since there are more pages to write
 _SAMPLE = 2**14  # of the index one hash in so many is counted
 _END = 2**62  # no hash is as large
-_LEARNED = 1000  # hashes that the bitmap learns at least at once of a table that was there before
 # In order, one look-up for each: IN would sort them into a table of its own first, which takes as long again.
 _LOOK_UP = "SELECT hash, article_id FROM json_each(?) CROSS JOIN _fingerprints ON hash = value"
 _INSERT = "INSERT OR IGNORE INTO _fingerprints VALUES (?, ?)"
@@ -64,7 +63,6 @@ class Postings(Stored):
         self._upto = 0  # the last article that came before this round
         self._most = _WAIT
         self._bitmap = Bitmap(0)  # of what has gone on
-        self._asked = 0  # hashes that were looked up since it last learned
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -86,7 +84,6 @@ class Postings(Stored):
     def look_up(self, hashes: Collection[int]) -> dict[int, list[int]]:
         """As of `Stored`."""
         waiting = self._waiting.find(hashes)
-        self._asked += len(hashes)
         moved = self._moved(possible) if (possible := self._bitmap.among(hashes)) else []
         return _grouped([*moved, *waiting]) if moved or waiting else {}
 
@@ -128,14 +125,25 @@ class Postings(Stored):
         """Moves on what has waited long enough, a portion in a transaction of its own: the pages that this writes are the
         more, the more articles there are, and together with an article's they would not fit in the cache. Call between
         transactions; whoever has not looked anything up has put nothing in."""
-        if self._memory is None:
-            return
-        while len(self._memory) > self._most:
+        while self._memory is not None and len(self._memory) > self._most:
             self._move_on()
+
+    def learn(self, most: int) -> int:
+        """Tells the bitmap of some hashes that had gone on before this process began, or of all again where it is full; gives
+        how many. Until it knows of all, those it does not know of are looked up in the table."""
+        if self._memory is None:
+            self._memory = self._read()
         if self._bitmap.is_full:
-            self._bitmap, self._asked = Bitmap(2 * self._count()), 0
-        if self._bitmap.upto < _END and self._asked >= _LEARNED:
-            self._learn()
+            self._bitmap = Bitmap(2 * self._count())
+        if self._bitmap.upto == _END:
+            return 0
+        cursor = self.connection.cursor()
+        cursor.row_factory = None  # as plain tuples they take half the time
+        query = "SELECT hash FROM _fingerprints WHERE hash > ? ORDER BY hash LIMIT ?"
+        rows = cursor.execute(query, (self._bitmap.upto, most)).fetchall()
+        self._bitmap.add([value for (value,) in rows])
+        self._bitmap.upto = rows[-1][0] if len(rows) == most else _END
+        return len(rows)
 
     def sweep(self, first: int, most: int) -> int:
         """Takes some of the articles below `first` out of the index, from where the last sweep ended; gives how many hashes.
@@ -176,7 +184,7 @@ class Postings(Stored):
         is_empty = execute("SELECT 1 FROM _fingerprints LIMIT 1").fetchone() is None
         count = self._count()
         self._most = _most(count)
-        self._bitmap, self._asked = Bitmap(2 * count, _END if is_empty else -1), 0
+        self._bitmap = Bitmap(2 * count, _END if is_empty else -1)
         waiting = Waiting(sum(len(left) for _, left in self._left()))
         for article, left in self._left():
             waiting.add(article, left)
@@ -212,15 +220,6 @@ class Postings(Stored):
         """About how many have gone on."""
         count = "SELECT count(*) FROM _fingerprints WHERE hash < ?"
         return _SAMPLE * int(self.connection.execute(count, (_END // _SAMPLE,)).fetchone()[0])
-
-    def _learn(self) -> None:
-        """Tells the bitmap of some more that had gone on before: as many as were looked up, so that what it will save is
-        never outweighed by this."""
-        query = "SELECT hash FROM _fingerprints WHERE hash > ? ORDER BY hash LIMIT ?"
-        rows = self.connection.execute(query, (self._bitmap.upto, self._asked)).fetchall()
-        self._bitmap.add([row[0] for row in rows])
-        self._bitmap.upto = rows[-1][0] if len(rows) == self._asked else _END
-        self._asked = 0
 
     def _turn(self, hand: int, upto: int) -> None:
         self.connection.execute("INSERT OR REPLACE INTO _moving (id, hash, upto) VALUES (1, ?, ?)", (hand, upto))

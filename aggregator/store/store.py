@@ -92,6 +92,10 @@ class Store:
         """Takes up to so many hashes of articles of before then out of the index of fingerprints; gives how many."""
         return self._postings.sweep(first_since(self.connection, since), most)
 
+    def learn(self, most: int) -> int:
+        """Reads up to so many hashes of the index, after which most look-ups need not look at it; gives how many."""
+        return self._postings.learn(most)
+
     def renew(self, since: datetime, most: int) -> int:
         """Puts up to so many articles of since then into the index, where it is of another version; says how many."""
         return renewal.renew(self._postings, since, most)

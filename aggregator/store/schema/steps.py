@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from aggregator.store import examples
 from aggregator.store.hashes import leading_bits
+from aggregator.store.schema.changes import BATCHES, FRESH, TAGS, TEXTS, TIES, WAITING
 from aggregator.store.schema.docs import DOCS
-from aggregator.store.schema.tables import BATCHES, FRESH, FTS_TRIGGERS, MIGRATIONS, TABLES, TAGS, TEXTS, TIES, WAITING
+from aggregator.store.schema.tables import FTS_TRIGGERS, MIGRATIONS, TABLES
 from aggregator.store.sqlite import Database, Migrations, Table
 from aggregator.store.views import VIEWS
 
@@ -71,6 +73,14 @@ def texts(db: Database) -> None:
 # Step N makes version N of version N - 1; released ones are never changed.
 STEPS: tuple[Step, ...] = (first, tags, batches, fresh, lean, waiting, ties, texts)
 USER_VERSION = len(STEPS)  # a file with a higher one is refused
+
+_CHANGES = re.findall(
+    r"^(CREATE|DROP) (?:TABLE|VIEW) (?:IF NOT EXISTS )?(_\w+)",
+    "\n".join((MIGRATIONS, TABLES, TAGS, BATCHES, FRESH, WAITING, TIES, TEXTS)),
+    re.MULTILINE,
+)
+# The names of the private tables and views, in their order: nothing else has to be told of a new one.
+PRIVATE = tuple(name for name, change in {name: change for change, name in _CHANGES}.items() if change == "CREATE")
 
 
 def migrate(db: Database, steps: Sequence[Step] = STEPS) -> None:
