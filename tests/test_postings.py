@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 import sqlite3
@@ -12,8 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aggregator.app import Aggregator, writer
+from aggregator.engine import Here
 from aggregator.store import Postings, Store, Stored, bitmap, open_writer, postings, schema, waiting
 from aggregator.store.waiting import Waiting
+from tests.conftest import NOW, Answer, Post, Web, config_for, rss
 
 Pair = tuple[int, int]  # hash, article
 
@@ -232,6 +236,29 @@ def test_the_bitmap_knows_what_an_older_process_left(db: sqlite3.Connection, mon
         assert found(keeper, others) == set()
         assert (len(keeper._bitmap.among(others)) < 10) == (left == 0)
         assert keeper.learn(95) == min(left, 95)
+
+
+def test_a_daemon_reads_the_index_between_the_polls_after_its_start(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postings, "_WAIT", 0)
+    monkeypatch.setattr(writer, "LEARNED_AT_ONCE", 10)
+    web.pages["/a"] = Answer(rss(Post("One", f"<p>{' '.join(map(str, range(200)))}</p>", "http://a.example/1")))
+    config = config_for(tmp_path, web.url("/a"))
+
+    async def work() -> list[int]:
+        async with Aggregator(config, Here(), lambda: NOW) as aggregator:
+            await aggregator.poll(await aggregator.due(force=True))
+        async with Aggregator(config, Here(), lambda: NOW) as aggregator:
+            known = []
+            for _ in range(30):
+                await aggregator.upkeep()
+                known.append(aggregator.writer.store._postings._bitmap.upto)
+            return known
+
+    known = asyncio.run(work())
+    assert known == sorted(known)
+    assert known[0] < known[1] < known[-1] == 2**62
 
 
 def test_a_full_bitmap_is_made_anew(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
