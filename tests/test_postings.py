@@ -203,6 +203,7 @@ def test_the_places_taken_next_are_not_so_full_that_looking_up_takes_long() -> N
 def test_what_is_read_again_finds_room_at_once(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits longest stands side by side: put into a table that grows, it took minutes of a large file's start."""
     monkeypatch.setattr(postings, "_WAIT", 6000)
+    monkeypatch.setattr(waiting, "_LEAST", 8)
     dice, keeper = random.Random(9), Postings(db)
     for article in range(1, 700):
         keeper.insert([(article, [dice.randrange(2**62) for _ in range(40)])])
