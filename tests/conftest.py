@@ -105,6 +105,12 @@ class Web:
 
 
 @pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a database may be made."""
+    return tmp_path / "aggregator.db"
+
+
+@pytest.fixture
 def web() -> Iterator[Web]:
     """A fresh site."""
     site = Web()

@@ -18,11 +18,6 @@ from tests.conftest import NOW
 AT = to_text(NOW)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "aggregator.db"
-
-
 @contextlib.contextmanager
 def older(path: Path, version: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
     """A new file of an older version, with a feed."""

@@ -309,7 +309,7 @@ def test_stories_of_the_same_second_are_told_apart_and_stay_so(web: Web, tmp_pat
     web.pages["/f"] = Answer(rss(*(post(n, 1) for n in range(4)), post(4, 1, html=html)))
     published(config, 3)
     after = updates()
-    assert after.pop("https://press.example/4")[:19] == "2026-11-23T15:00:00"
+    assert after.pop("https://press.example/4") == "2026-11-23T15:00:00.000005Z"
     assert after == {uid: text for uid, text in before.items() if uid in after}
 
 

@@ -59,11 +59,6 @@ def put(store: Store, *items: Item, now: datetime = NOW, feed: int = 1) -> list[
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "aggregator.db"
-
-
-@pytest.fixture
 def store(path: Path) -> Iterator[Store]:
     with open_writer(path) as connection:
         made = Store(connection)

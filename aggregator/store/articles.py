@@ -13,7 +13,6 @@ from aggregator import clean
 from aggregator.digest import Item
 from aggregator.model import Article, Source, Verdict
 from aggregator.store import index
-from aggregator.store.hashes import text_hash
 from aggregator.store.postings import Postings
 from aggregator.store.times import to_text
 
@@ -65,7 +64,7 @@ class Articles:
         self.connection.execute(SOURCE, source(number, item))
         self.connection.execute(EDGES, edges(number, row["feed_id"], article))
         # The same text may have another one: what the feed repeats has become more, or less.
-        before, after = index.indexed(row), (*article.fingerprint, text_hash(article.content_text))
+        before, after = index.indexed(row), index.found_by(article.fingerprint, article.content_text)
         if before != after:
             self._index.remove(number, before)
             self._index.add(number, after)

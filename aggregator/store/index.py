@@ -34,9 +34,14 @@ def fingerprint(row: sqlite3.Row) -> tuple[int, ...]:
     return dedupe.hashes(row["content_text"], row["title"], json.loads(row["faint"] or "[]"))
 
 
-def indexed(row: sqlite3.Row, made: tuple[int, ...] = ()) -> tuple[int, ...]:
-    """All by which a stored article is found: its fingerprint (`made`, where it is at hand), and the hash of its text."""
-    return *(made or fingerprint(row)), text_hash(row["content_text"])
+def found_by(made: Sequence[int], text: str) -> tuple[int, ...]:
+    """All hashes by which an article is found: its fingerprint, and that of its text."""
+    return *made, text_hash(text)
+
+
+def indexed(row: sqlite3.Row) -> tuple[int, ...]:
+    """Those of a stored article."""
+    return found_by(fingerprint(row), row["content_text"])
 
 
 def probe(connection: sqlite3.Connection, article: int, made: tuple[int, ...] = ()) -> Probe:

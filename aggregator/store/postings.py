@@ -62,7 +62,7 @@ class Postings(Stored):
         self._hand = 0  # the hash up to which they have gone on in this round
         self._upto = 0  # the last article that came before this round
         self._most = _WAIT
-        self._bitmap = Bitmap(0)  # of what has gone on
+        self._bitmap: Bitmap  # of what has gone on; read with what waits
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from aggregator.dedupe import Candidate, Member, kinds
 from aggregator.model import Subscription, Verdict
 from aggregator.store import articles
-from aggregator.store.index import FINGERPRINTED, Known, StoreIndex, candidates, fingerprint, first_since, indexed
+from aggregator.store.index import FINGERPRINTED, Known, StoreIndex, candidates, fingerprint, first_since, found_by
 from aggregator.store.postings import Postings
 from aggregator.store.renewal import renewed
 from aggregator.store.times import from_text, to_text
@@ -186,7 +186,7 @@ class Stories:
         """Puts a stored article into the index; gives its fingerprint."""
         row = self.connection.execute(f"SELECT {FINGERPRINTED} WHERE articles.id = ?", (article,)).fetchone()
         made = fingerprint(row)
-        self._stored.add(article, indexed(row, made))
+        self._stored.add(article, found_by(made, row["content_text"]))
         return made
 
     def keep(self, shown: Mapping[int, tuple[int, str]], reworded: Collection[int], now: datetime) -> None:
